@@ -89,7 +89,10 @@ impl<B: AsRef<[f32]>> MemorySource<B> {
     pub fn new(values: B, dim: usize) -> Result<Self, Error> {
         let len = values.as_ref().len();
         if dim == 0 || !len.is_multiple_of(dim) {
-            return Err(Error::Shape { what: "embeddings in memory".into(), detail: format!("{len} values do not make rows of {dim}") });
+            return Err(Error::Shape {
+                what: "embeddings in memory".into(),
+                detail: format!("{len} values do not make rows of {dim}"),
+            });
         }
         Ok(MemorySource { values, dim })
     }
@@ -117,7 +120,9 @@ impl<B: AsRef<[f32]> + Send + Sync> RowSource for MemorySource<B> {
         let values = self.values.as_ref();
         let bytes = scratch.bytes_mut(Dtype::F32, rows.len() * self.dim);
         for (row, out) in rows.iter().zip(bytes.chunks_exact_mut(self.dim * 4)) {
-            out.copy_from_slice(bytemuck::cast_slice(&values[row * self.dim..(row + 1) * self.dim]));
+            out.copy_from_slice(bytemuck::cast_slice(
+                &values[row * self.dim..(row + 1) * self.dim],
+            ));
         }
         Ok(scratch.rows(self.dim))
     }
