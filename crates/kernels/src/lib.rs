@@ -6,8 +6,9 @@
 //! proven error; a decision they leave open is taken on canonical values.
 //!
 //! Everything is a method of [`Kernels`], which holds the instruction set chosen at start. `scalar` is the portable
-//! implementation and the oracle of the others.
+//! implementation and the oracle of the others; `arch` holds the SIMD paths and all `unsafe`.
 
+mod arch;
 mod isa;
 mod rows;
 mod scalar;
@@ -15,6 +16,8 @@ mod scalar;
 pub use half::{bf16, f16};
 pub use isa::Isa;
 pub use rows::{Block, Dtype, Element, Rows, Values};
+
+use std::ops::Range;
 
 /// Lanes of a canonical sum.
 pub const LANES: usize = 16;
@@ -62,67 +65,154 @@ impl Kernels {
     }
 
     /// Canonical squared Euclidean norms of the rows into `out` `(n,)`.
+    ///
+    /// Within a relative `(d + 16) * 2^-53` of exact, as are all canonical sums of positive terms. Reads `f16` at about
+    /// the speed of memory.
     pub fn sq_norms(self, rows: Rows<'_>, out: &mut [f64]) {
-        assert_eq!(rows.len(), out.len(), "one output per row");
-        scalar::sq_norms(rows, out);
+        self.for_widened(rows, out, arch::sq_norms_f32);
     }
 
-    /// Canonical norms of the rows into `out` `(n,)`.
+    /// Canonical squared norms of `f32` rows of `dim` values, as [`sq_norms`](Self::sq_norms).
+    pub fn sq_norms_f32(self, rows: &[f32], dim: usize, out: &mut [f64]) {
+        self.sq_norms(Rows::from_f32(rows, dim), out);
+    }
+
+    /// Canonical norms of the rows into `out` `(n,)`. The values must be finite.
     pub fn norms(self, rows: Rows<'_>, kind: NormKind, out: &mut [f64]) {
-        assert_eq!(rows.len(), out.len(), "one output per row");
         match kind {
             NormKind::L2 => {
                 self.sq_norms(rows, out);
                 out.iter_mut().for_each(|v| *v = v.sqrt());
             }
-            NormKind::L1 => scalar::l1_norms(rows, out),
-            NormKind::Linf => scalar::linf_norms(rows, out),
+            NormKind::L1 => self.for_widened(rows, out, arch::l1_norms_f32),
+            NormKind::Linf => self.for_widened(rows, out, arch::linf_norms_f32),
         }
     }
 
     /// Canonical inner products of one vector `x` `(d,)` with each row of `panel` `(m, d)` into `out` `(m,)`.
     pub fn dots(self, x: &[f64], panel: &[f64], out: &mut [f64]) {
         assert_eq!(panel.len(), x.len() * out.len(), "panel is (m, d)");
-        scalar::dots(x, panel, out);
+        if x.is_empty() {
+            out.fill(0.0);
+        } else {
+            arch::dots(self, x, panel, out);
+        }
+    }
+
+    /// Canonical inner products of each row with one vector `y` `(d,)` into `out` `(n,)`: the bits of
+    /// [`dots`](Self::dots) with the row widened to `f64`.
+    pub fn dots_rows(self, rows: Rows<'_>, y: &[f64], out: &mut [f64]) {
+        assert_eq!(rows.dim(), y.len(), "vectors of one length");
+        self.for_widened(rows, out, |kernels, widened, _, out| arch::dots_f32(kernels, y, widened, out));
     }
 
     /// Canonical squared distances of one vector `x` `(d,)` to each row of `panel` `(m, d)` into `out` `(m,)`:
     /// differences in `f64`, so exact to rounding even where `x` and the row nearly coincide.
     pub fn sq_dists(self, x: &[f32], panel: &[f32], out: &mut [f64]) {
         assert_eq!(panel.len(), x.len() * out.len(), "panel is (m, d)");
-        scalar::sq_dists(x, panel, out);
+        if x.is_empty() {
+            out.fill(0.0);
+        } else {
+            arch::sq_dists(self, x, panel, out);
+        }
     }
 
     /// The canonical squared distance of `x` and `y`, or `None` as soon as it is certain to be at least `limit`.
     /// (Squares only add up and rounding is monotone, so a partial sum at the limit decides.)
     pub fn sq_dist_below(self, x: &[f32], y: &[f32], limit: f64) -> Option<f64> {
         assert_eq!(x.len(), y.len(), "vectors of one length");
-        scalar::sq_dist_below(x, y, limit)
+        arch::sq_dist_below(self, x, y, limit)
+    }
+
+    /// Adds the rows to the column sums `out` `(d,)`, in order, one `f64` addition per value: the same bits however the
+    /// rows are cut into blocks.
+    pub fn sums(self, rows: Rows<'_>, out: &mut [f64]) {
+        assert_eq!(rows.dim(), out.len(), "one sum per column");
+        self.by_widened(rows, |_, widened| arch::sums_f32(self, widened, out));
     }
 
     /// `v -= coef * q`, one fused multiply-add per value.
     pub fn subtract_scaled(self, v: &mut [f64], coef: f64, q: &[f64]) {
         assert_eq!(v.len(), q.len(), "vectors of one length");
-        scalar::subtract_scaled(v, coef, q);
+        arch::subtract_scaled(self, v, coef, q);
     }
 
     /// Widens rows to `f32` (exact) into `out` `(n, d)`.
     pub fn widen(self, rows: Rows<'_>, out: &mut [f32]) {
         assert_eq!(rows.len() * rows.dim(), out.len(), "one output per value");
-        scalar::widen(rows, out);
+        arch::widen(self, rows, out);
     }
 
-    /// NaN and infinite values of the block, if any.
+    /// Widens rows to `f32` and subtracts `offset` `(d,)` from each, into `out` `(n, d)`. Each value is rounded once:
+    /// within `2^-24 |x - offset|` of exact, without exception for small values; beyond the range of `f32` it is
+    /// infinite.
+    pub fn widen_offset(self, rows: Rows<'_>, offset: &[f32], out: &mut [f32]) {
+        assert_eq!(rows.dim(), offset.len(), "one offset per column");
+        self.widen(rows, out);
+        arch::subtract_offset(self, out, offset);
+    }
+
+    /// NaN and infinite values of the block, if any. Runs at about the speed of memory where there is none.
     pub fn non_finite(self, rows: Rows<'_>) -> Option<NonFinite> {
-        scalar::non_finite(rows)
+        arch::has_non_finite(self, rows).then(|| NonFinite::locate(rows))
     }
 
     /// Approximate inner products of every row of `left` `(m, d)` with every row of `right` `(k, d)` into `out`
     /// `(m, k)`, in `f32` with any order of summation: each is within [`dot_error`]` * |x| * |y|` of the exact one.
+    ///
+    /// Runs on the calling thread, through the `gemm` crate unless the instruction set is [`Isa::Scalar`].
     pub fn panel_dots(self, left: &[f32], right: &[f32], dim: usize, out: &mut [f32]) {
         assert!(dim > 0 && left.len().is_multiple_of(dim) && right.len().is_multiple_of(dim), "whole rows");
         assert_eq!(out.len(), (left.len() / dim) * (right.len() / dim), "out is (m, k)");
-        scalar::panel_dots(left, right, dim, out);
+        self.product(left, right, dim, out, right.len() / dim);
+    }
+
+    /// As [`panel_dots`](Self::panel_dots), with `stride` values from one row of `out` to the next.
+    fn product(self, left: &[f32], right: &[f32], dim: usize, out: &mut [f32], stride: usize) {
+        match self.isa {
+            Isa::Scalar => scalar::panel_dots(left, right, dim, out, stride),
+            _ => arch::product(left, right, dim, out, stride),
+        }
+    }
+
+    /// Hands the rows to `visit`, widened to `f32`, some at a time: small enough to stay in the first-level cache.
+    fn by_widened(self, rows: Rows<'_>, mut visit: impl FnMut(Range<usize>, &[f32])) {
+        if let Values::F32(values) = rows.values() {
+            return visit(0..rows.len(), values);
+        }
+        let at_once = (WIDENED / rows.dim()).clamp(1, rows.len().max(1));
+        let mut scratch = vec![0.0; at_once * rows.dim()];
+        for start in (0..rows.len()).step_by(at_once) {
+            let range = start..(start + at_once).min(rows.len());
+            let widened = &mut scratch[..range.len() * rows.dim()];
+            arch::widen(self, rows.slice(range.clone()), widened);
+            visit(range, widened);
+        }
+    }
+
+    /// Runs `verb(self, widened rows, dim, out)` over all rows, one output per row.
+    fn for_widened(self, rows: Rows<'_>, out: &mut [f64], verb: impl Fn(Kernels, &[f32], usize, &mut [f64])) {
+        assert_eq!(rows.len(), out.len(), "one output per row");
+        self.by_widened(rows, |range, widened| verb(self, widened, rows.dim(), &mut out[range]));
+    }
+}
+
+/// Values widened at once: 16 KiB as `f32`.
+const WIDENED: usize = 4096;
+
+impl NonFinite {
+    /// The exact scan. `rows` must hold such a value.
+    fn locate(rows: Rows<'_>) -> NonFinite {
+        let dim = rows.dim();
+        let mut found: Option<NonFinite> = None;
+        with_values!(rows.values(), values => {
+            for (i, value) in values.iter().enumerate() {
+                if !Element::to_f32(*value).is_finite() {
+                    found.get_or_insert(NonFinite { count: 0, first: (i / dim, i % dim) }).count += 1;
+                }
+            }
+        });
+        found.expect("the fast scan found a value that is not finite")
     }
 }
 

@@ -1,8 +1,8 @@
 //! The portable kernels: the definition of every canonical value, and the oracle of the fast paths.
 
-use crate::{Element, LANES, NonFinite, Rows, with_values};
+use crate::{Element, LANES, Rows, Values, with_values};
 
-/// Sums the lanes over the fixed tree.
+/// Sums the lanes over the fixed tree. `+ 0.0` makes a sum of negative zeros positive; see `arch::generic`.
 pub(crate) fn reduce(mut lanes: [f64; LANES]) -> f64 {
     let mut width = LANES / 2;
     while width > 0 {
@@ -11,7 +11,7 @@ pub(crate) fn reduce(mut lanes: [f64; LANES]) -> f64 {
         }
         width /= 2;
     }
-    lanes[0]
+    lanes[0] + 0.0
 }
 
 fn sum_by(len: usize, mut step: impl FnMut(usize, f64) -> f64) -> f64 {
@@ -22,33 +22,33 @@ fn sum_by(len: usize, mut step: impl FnMut(usize, f64) -> f64) -> f64 {
     reduce(lanes)
 }
 
-fn per_row(rows: Rows<'_>, out: &mut [f64], of_row: impl Fn(&dyn Fn(usize) -> f64) -> f64) {
-    let dim = rows.dim();
-    with_values!(rows.values(), values => {
-        for (row, out) in values.chunks_exact(dim).zip(out) {
-            *out = of_row(&|i| f64::from(Element::to_f32(row[i])));
-        }
-    });
+pub(crate) fn sq_norms_f32(rows: &[f32], dim: usize, out: &mut [f64]) {
+    for (x, out) in rows.chunks_exact(dim).zip(out) {
+        *out = sum_by(dim, |i, lane| f64::from(x[i]).mul_add(f64::from(x[i]), lane));
+    }
 }
 
-pub(crate) fn sq_norms(rows: Rows<'_>, out: &mut [f64]) {
-    let dim = rows.dim();
-    per_row(rows, out, |x| sum_by(dim, |i, lane| x(i).mul_add(x(i), lane)));
+pub(crate) fn l1_norms_f32(rows: &[f32], dim: usize, out: &mut [f64]) {
+    for (x, out) in rows.chunks_exact(dim).zip(out) {
+        *out = sum_by(dim, |i, lane| lane + f64::from(x[i]).abs());
+    }
 }
 
-pub(crate) fn l1_norms(rows: Rows<'_>, out: &mut [f64]) {
-    let dim = rows.dim();
-    per_row(rows, out, |x| sum_by(dim, |i, lane| lane + x(i).abs()));
-}
-
-pub(crate) fn linf_norms(rows: Rows<'_>, out: &mut [f64]) {
-    let dim = rows.dim();
-    per_row(rows, out, |x| (0..dim).fold(0.0, |most: f64, i| most.max(x(i).abs())));
+pub(crate) fn linf_norms_f32(rows: &[f32], dim: usize, out: &mut [f64]) {
+    for (x, out) in rows.chunks_exact(dim).zip(out) {
+        *out = x.iter().fold(0.0, |most: f64, v| most.max(f64::from(*v).abs()));
+    }
 }
 
 pub(crate) fn dots(x: &[f64], panel: &[f64], out: &mut [f64]) {
     for (y, out) in panel.chunks_exact(x.len()).zip(out) {
         *out = sum_by(x.len(), |i, lane| x[i].mul_add(y[i], lane));
+    }
+}
+
+pub(crate) fn dots_f32(y: &[f64], rows: &[f32], out: &mut [f64]) {
+    for (x, out) in rows.chunks_exact(y.len()).zip(out) {
+        *out = sum_by(y.len(), |i, lane| y[i].mul_add(f64::from(x[i]), lane));
     }
 }
 
@@ -67,9 +67,25 @@ pub(crate) fn sq_dist_below(x: &[f32], y: &[f32], limit: f64) -> Option<f64> {
     (out[0] < limit).then_some(out[0])
 }
 
+pub(crate) fn sums_f32(rows: &[f32], out: &mut [f64]) {
+    for row in rows.chunks_exact(out.len()) {
+        for (sum, value) in out.iter_mut().zip(row) {
+            *sum += f64::from(*value);
+        }
+    }
+}
+
 pub(crate) fn subtract_scaled(v: &mut [f64], coef: f64, q: &[f64]) {
     for (v, q) in v.iter_mut().zip(q) {
         *v = (-coef).mul_add(*q, *v);
+    }
+}
+
+pub(crate) fn subtract_offset(rows: &mut [f32], offset: &[f32]) {
+    for row in rows.chunks_exact_mut(offset.len()) {
+        for (value, offset) in row.iter_mut().zip(offset) {
+            *value -= *offset;
+        }
     }
 }
 
@@ -81,24 +97,61 @@ pub(crate) fn widen(rows: Rows<'_>, out: &mut [f32]) {
     });
 }
 
-pub(crate) fn non_finite(rows: Rows<'_>) -> Option<NonFinite> {
-    let dim = rows.dim();
-    let mut found: Option<NonFinite> = None;
-    with_values!(rows.values(), values => {
-        for (i, value) in values.iter().enumerate() {
-            if !Element::to_f32(*value).is_finite() {
-                found.get_or_insert(NonFinite { count: 0, first: (i / dim, i % dim) }).count += 1;
-            }
-        }
-    });
-    found
+pub(crate) fn has_non_finite(rows: Rows<'_>) -> bool {
+    match rows.values() {
+        Values::I8(_) | Values::U8(_) => false,
+        values => with_values!(values, values => values.iter().any(|v| !Element::to_f32(*v).is_finite())),
+    }
 }
 
-pub(crate) fn panel_dots(left: &[f32], right: &[f32], dim: usize, out: &mut [f32]) {
-    let k = right.len() / dim;
-    for (x, out) in left.chunks_exact(dim).zip(out.chunks_exact_mut(k.max(1))) {
+pub(crate) fn panel_dots(left: &[f32], right: &[f32], dim: usize, out: &mut [f32], stride: usize) {
+    for (x, out) in left.chunks_exact(dim).zip(out.chunks_mut(stride.max(1))) {
         for (y, out) in right.chunks_exact(dim).zip(out) {
             *out = x.iter().zip(y).map(|(a, b)| a * b).sum();
         }
     }
+}
+
+// Scans over one row of a panel product. Lengths are multiples of `LANES`; all values are finite, but for offsets of
+// infinity, which pad a panel.
+
+/// Whether for some `j` the value `offsets[j] - 2 dots[j]`, rounded once, is not above `limit`.
+pub(crate) fn any_within(dots: &[f32], offsets: &[f32], limit: f32) -> bool {
+    dots.iter().zip(offsets).any(|(dot, offset)| (-2.0_f32).mul_add(*dot, *offset) <= limit)
+}
+
+/// The least `offsets[j] - 2 dots[j]`, its lowest `j`, and the least but that one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct TwoLeast {
+    pub(crate) least: f32,
+    pub(crate) index: usize,
+    pub(crate) second: f32,
+}
+
+impl TwoLeast {
+    /// Of no values.
+    pub(crate) const NONE: TwoLeast = TwoLeast { least: f32::INFINITY, index: usize::MAX, second: f32::INFINITY };
+
+    /// Takes in one more value.
+    pub(crate) fn offer(&mut self, value: f32, index: usize) {
+        if value < self.least || (value == self.least && index < self.index) {
+            self.second = self.least;
+            (self.least, self.index) = (value, index);
+        } else {
+            self.second = self.second.min(value);
+        }
+    }
+}
+
+pub(crate) fn two_least(dots: &[f32], offsets: &[f32]) -> TwoLeast {
+    let mut found = TwoLeast::NONE;
+    for (index, (dot, offset)) in dots.iter().zip(offsets).enumerate() {
+        found.offer((-2.0_f32).mul_add(*dot, *offset), index);
+    }
+    found
+}
+
+/// Sum of `max(|dot| - error, 0)^2`, in any order.
+pub(crate) fn excess_sum(dots: &[f32], error: f32) -> f32 {
+    dots.iter().map(|dot| (dot.abs() - error).max(0.0)).map(|excess| excess * excess).sum()
 }

@@ -1,0 +1,353 @@
+//! The bodies, written once over [`Vector`]: inlined into the wrappers of `x86`, which give them their instructions.
+//!
+//! # Safety
+//! Every `unsafe fn` here requires that the processor has the instruction set of `V`, and is sound only when inlined
+//! into a function compiled for it. The sizes come from the slices, which the safe wrappers have compared.
+//!
+//! # Same bits as `scalar`
+//! Value `i` goes to lane `i % 16`, in order of `i`, by the operation that `scalar` uses. The last, partial step is
+//! padded with zeros, which add exactly +0.0 to lanes that started at +0.0; that can turn a lane of -0.0 (an
+//! underflowed negative product) into +0.0, so sums are normalized to +0.0 at the end, here and in `scalar`.
+
+use super::vector::Vector;
+use crate::{LANES, Rows, Values, scalar};
+
+/// A number that the lanes are loaded from.
+pub(super) trait Lane: Copy {
+    unsafe fn load<V: Vector>(from: *const Self) -> V::F64;
+    unsafe fn load_part<V: Vector>(from: *const Self, len: usize) -> V::F64;
+}
+
+impl Lane for f64 {
+    #[inline(always)]
+    unsafe fn load<V: Vector>(from: *const f64) -> V::F64 {
+        // SAFETY: passed on to the caller.
+        unsafe { V::load_f64(from) }
+    }
+    #[inline(always)]
+    unsafe fn load_part<V: Vector>(from: *const f64, len: usize) -> V::F64 {
+        // SAFETY: passed on to the caller.
+        unsafe { V::load_f64_part(from, len) }
+    }
+}
+
+impl Lane for f32 {
+    #[inline(always)]
+    unsafe fn load<V: Vector>(from: *const f32) -> V::F64 {
+        // SAFETY: passed on to the caller.
+        unsafe { V::load_widened(from) }
+    }
+    #[inline(always)]
+    unsafe fn load_part<V: Vector>(from: *const f32, len: usize) -> V::F64 {
+        // SAFETY: passed on to the caller.
+        unsafe { V::load_widened_part(from, len) }
+    }
+}
+
+/// What a sum adds for the pair of values `(x, y)`; must add zero for a pair of zeros.
+pub(super) trait Step {
+    unsafe fn step<V: Vector>(x: V::F64, y: V::F64, sum: V::F64) -> V::F64;
+}
+
+/// `x * y`: inner products.
+pub(super) struct Product;
+/// `(x - y)^2`: squared distances.
+pub(super) struct SqDiff;
+/// `|y|`: l1 norms.
+pub(super) struct Abs;
+
+impl Step for Product {
+    #[inline(always)]
+    unsafe fn step<V: Vector>(x: V::F64, y: V::F64, sum: V::F64) -> V::F64 {
+        // SAFETY: passed on to the caller.
+        unsafe { V::mul_add(x, y, sum) }
+    }
+}
+
+impl Step for SqDiff {
+    #[inline(always)]
+    unsafe fn step<V: Vector>(x: V::F64, y: V::F64, sum: V::F64) -> V::F64 {
+        // SAFETY: passed on to the caller.
+        unsafe {
+            let diff = V::sub(x, y);
+            V::mul_add(diff, diff, sum)
+        }
+    }
+}
+
+impl Step for Abs {
+    #[inline(always)]
+    unsafe fn step<V: Vector>(_x: V::F64, y: V::F64, sum: V::F64) -> V::F64 {
+        // SAFETY: passed on to the caller.
+        unsafe { V::add(sum, V::abs(y)) }
+    }
+}
+
+/// One sum for each of `N` consecutive rows `y`, all against the same `x`: `x` is loaded once for all of them, and
+/// their independent sums hide the latency of the fused multiply-add.
+#[inline(always)]
+unsafe fn sum_rows<V: Vector, S: Step, X: Lane, Y: Lane, const N: usize>(
+    x: *const X,
+    y: *const Y,
+    dim: usize,
+) -> [f64; N] {
+    let whole = dim - dim % LANES;
+    // SAFETY: the caller gives `dim` values at `x` and `N * dim` at `y`; all offsets stay below these.
+    unsafe {
+        let mut sums = [V::zero(); N];
+        let mut i = 0;
+        while i < whole {
+            let at_x = X::load::<V>(x.add(i));
+            for row in 0..N {
+                sums[row] = S::step::<V>(at_x, Y::load::<V>(y.add(row * dim + i)), sums[row]);
+            }
+            i += LANES;
+        }
+        if whole < dim {
+            let at_x = X::load_part::<V>(x.add(whole), dim - whole);
+            for row in 0..N {
+                let at_y = Y::load_part::<V>(y.add(row * dim + whole), dim - whole);
+                sums[row] = S::step::<V>(at_x, at_y, sums[row]);
+            }
+        }
+        // Not `map`: a closure would not be compiled for the instruction set.
+        let mut totals = [0.0; N];
+        for row in 0..N {
+            totals[row] = V::sum(sums[row]);
+        }
+        totals
+    }
+}
+
+/// `out[r]` = sum over the pairs of `x` `(d,)` and row `r` of `rows`, `N` rows at a time.
+#[inline(always)]
+pub(super) unsafe fn against_rows<V: Vector, S: Step, X: Lane, Y: Lane, const N: usize>(
+    x: &[X],
+    rows: &[Y],
+    out: &mut [f64],
+) {
+    let dim = x.len();
+    let mut groups = rows.chunks_exact(dim * N);
+    let mut out_groups = out.chunks_exact_mut(N);
+    for (group, out) in groups.by_ref().zip(out_groups.by_ref()) {
+        // SAFETY: `group` holds `N * dim` values.
+        out.copy_from_slice(&unsafe { sum_rows::<V, S, X, Y, N>(x.as_ptr(), group.as_ptr(), dim) });
+    }
+    for (row, out) in groups.remainder().chunks_exact(dim).zip(out_groups.into_remainder()) {
+        // SAFETY: `row` holds `dim` values.
+        [*out] = unsafe { sum_rows::<V, S, X, Y, 1>(x.as_ptr(), row.as_ptr(), dim) };
+    }
+}
+
+/// `out[r]` = sum over the values of row `r`, each paired with itself.
+#[inline(always)]
+pub(super) unsafe fn of_rows<V: Vector, S: Step>(rows: &[f32], dim: usize, out: &mut [f64]) {
+    for (row, out) in rows.chunks_exact(dim).zip(out) {
+        // SAFETY: `row` holds `dim` values.
+        [*out] = unsafe { sum_rows::<V, S, f32, f32, 1>(row.as_ptr(), row.as_ptr(), dim) };
+    }
+}
+
+/// `out[r]` = largest magnitude in row `r`; a NaN is passed over, as by `f64::max`.
+#[inline(always)]
+pub(super) unsafe fn linf_norms<V: Vector>(rows: &[f32], dim: usize, out: &mut [f64]) {
+    for (row, out) in rows.chunks_exact(dim).zip(out) {
+        let whole = dim - dim % LANES;
+        let mut lanes = [0.0; LANES];
+        // SAFETY: all offsets stay below `dim`, the length of `row`; `lanes` holds sixteen values.
+        unsafe {
+            let mut most = V::splat_f32(0.0);
+            for i in (0..whole).step_by(LANES) {
+                most = V::max_f32(V::abs_f32(V::load_f32(row.as_ptr().add(i))), most);
+            }
+            if whole < dim {
+                most = V::max_f32(V::abs_f32(V::load_f32_part(row.as_ptr().add(whole), dim - whole)), most);
+            }
+            V::store_f32(lanes.as_mut_ptr(), most);
+        }
+        *out = f64::from(lanes.into_iter().fold(0.0, f32::max));
+    }
+}
+
+/// Values between two looks at the limit in [`sq_dist_below`]: a look costs about as much as adding sixty values.
+const LOOK_EVERY: usize = 128;
+
+/// The squared distance of `x` and `y`, given up where a partial sum reaches `limit`.
+#[inline(always)]
+pub(super) unsafe fn sq_dist_below<V: Vector>(x: &[f32], y: &[f32], limit: f64) -> Option<f64> {
+    let dim = x.len().min(y.len());
+    let whole = dim - dim % LANES;
+    // SAFETY: all offsets stay below `dim`, the length of both slices.
+    let total = unsafe {
+        let (x, y) = (x.as_ptr(), y.as_ptr());
+        let mut sum = V::zero();
+        let mut i = 0;
+        while i < whole {
+            sum = SqDiff::step::<V>(V::load_widened(x.add(i)), V::load_widened(y.add(i)), sum);
+            i += LANES;
+            // Lanes never shrink and rounding is monotone, so the final sum is at least this one. NaN stops too.
+            if i.is_multiple_of(LOOK_EVERY)
+                && !matches!(V::sum(sum).partial_cmp(&limit), Some(std::cmp::Ordering::Less))
+            {
+                return None;
+            }
+        }
+        if whole < dim {
+            let at_x = V::load_widened_part(x.add(whole), dim - whole);
+            sum = SqDiff::step::<V>(at_x, V::load_widened_part(y.add(whole), dim - whole), sum);
+        }
+        V::sum(sum)
+    };
+    (total < limit).then_some(total)
+}
+
+/// Adds the rows to the column sums, in order; four rows to one load and store of the sums.
+///
+/// Plain loops: each column is a chain of its own, so the compiler may take several at once without changing a bit.
+#[inline(always)]
+pub(super) fn sums(rows: &[f32], out: &mut [f64]) {
+    let dim = out.len();
+    let mut groups = rows.chunks_exact(4 * dim);
+    for group in groups.by_ref() {
+        let (first, rest) = group.split_at(2 * dim);
+        let ((a, b), (c, d)) = (first.split_at(dim), rest.split_at(dim));
+        for ((((sum, a), b), c), d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            *sum = *sum + f64::from(*a) + f64::from(*b) + f64::from(*c) + f64::from(*d);
+        }
+    }
+    for row in groups.remainder().chunks_exact(dim) {
+        for (sum, value) in out.iter_mut().zip(row) {
+            *sum += f64::from(*value);
+        }
+    }
+}
+
+/// `v -= coef * q`, fused.
+#[inline(always)]
+pub(super) fn subtract_scaled(v: &mut [f64], coef: f64, q: &[f64]) {
+    for (v, q) in v.iter_mut().zip(q) {
+        *v = (-coef).mul_add(*q, *v);
+    }
+}
+
+/// Subtracts `offset` `(d,)` from each row, rounding to `f32`.
+#[inline(always)]
+pub(super) fn subtract_offset(rows: &mut [f32], offset: &[f32]) {
+    for row in rows.chunks_exact_mut(offset.len()) {
+        for (value, offset) in row.iter_mut().zip(offset) {
+            *value -= *offset;
+        }
+    }
+}
+
+/// Widens to `f32`. Only halves need an instruction that the compiler does not find by itself.
+#[inline(always)]
+pub(super) unsafe fn widen<V: Vector>(rows: Rows<'_>, out: &mut [f32]) {
+    match rows.values() {
+        Values::F32(values) => out.copy_from_slice(values),
+        // SAFETY: passed on to the caller.
+        Values::F16(values) => unsafe { widen_f16::<V>(bytemuck::cast_slice(values), out) },
+        Values::Bf16(values) => {
+            let bits: &[u16] = bytemuck::cast_slice(values);
+            bits.iter().zip(out).for_each(|(b, out)| *out = f32::from_bits(u32::from(*b) << 16));
+        }
+        Values::I8(values) => values.iter().zip(out).for_each(|(v, out)| *out = f32::from(*v)),
+        Values::U8(values) => values.iter().zip(out).for_each(|(v, out)| *out = f32::from(*v)),
+    }
+}
+
+#[inline(always)]
+unsafe fn widen_f16<V: Vector>(bits: &[u16], out: &mut [f32]) {
+    let len = bits.len().min(out.len());
+    let whole = len - len % LANES;
+    for i in (0..whole).step_by(LANES) {
+        // SAFETY: `i + 16` is at most the length of both.
+        unsafe { V::store_f32(out.as_mut_ptr().add(i), V::load_f16(bits.as_ptr().add(i))) };
+    }
+    for i in whole..len {
+        out[i] = crate::f16::from_bits(bits[i]).to_f32();
+    }
+}
+
+/// Whether some value is NaN or infinite: has all bits of its exponent set.
+#[inline(always)]
+pub(super) fn has_non_finite(rows: Rows<'_>) -> bool {
+    match rows.values() {
+        Values::F32(values) => {
+            any_set(bytemuck::cast_slice::<_, u32>(values), |bits| bits & 0x7f80_0000 == 0x7f80_0000)
+        }
+        Values::F16(values) => any_set(bytemuck::cast_slice::<_, u16>(values), |bits| bits & 0x7c00 == 0x7c00),
+        Values::Bf16(values) => any_set(bytemuck::cast_slice::<_, u16>(values), |bits| bits & 0x7f80 == 0x7f80),
+        Values::I8(_) | Values::U8(_) => false,
+    }
+}
+
+/// `any`, looking at whole chunks so that the inner loop has no exit and becomes vector code.
+#[inline(always)]
+fn any_set<T: Copy>(values: &[T], is_set: impl Fn(T) -> bool) -> bool {
+    values.chunks(1024).any(|chunk| chunk.iter().fold(false, |found, value| found | is_set(*value)))
+}
+
+/// See [`scalar::any_within`].
+#[inline(always)]
+pub(super) unsafe fn any_within<V: Vector>(dots: &[f32], offsets: &[f32], limit: f32) -> bool {
+    let len = dots.len().min(offsets.len());
+    // SAFETY: the offsets stay below the length of both slices, a multiple of sixteen.
+    unsafe {
+        let (minus_two, limit) = (V::splat_f32(-2.0), V::splat_f32(limit));
+        let mut least = V::splat_f32(f32::INFINITY);
+        for i in (0..len - len % LANES).step_by(LANES) {
+            let (dot, offset) = (V::load_f32(dots.as_ptr().add(i)), V::load_f32(offsets.as_ptr().add(i)));
+            least = V::min_f32(V::mul_add_f32(minus_two, dot, offset), least);
+        }
+        V::any_not_greater(least, limit)
+    }
+}
+
+/// See [`scalar::two_least`].
+#[inline(always)]
+pub(super) unsafe fn two_least<V: Vector>(dots: &[f32], offsets: &[f32]) -> scalar::TwoLeast {
+    let len = dots.len().min(offsets.len());
+    let (mut least, mut second, mut step) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    // SAFETY: the offsets stay below the length of both slices, a multiple of sixteen; the arrays hold sixteen.
+    unsafe {
+        let minus_two = V::splat_f32(-2.0);
+        let (mut v_least, mut v_second) = (V::splat_f32(f32::INFINITY), V::splat_f32(f32::INFINITY));
+        // The step at which a lane's least was found, as a number: exact below 2^24 steps.
+        let (mut v_step, mut now, one) = (V::splat_f32(0.0), V::splat_f32(0.0), V::splat_f32(1.0));
+        for i in (0..len - len % LANES).step_by(LANES) {
+            let value =
+                V::mul_add_f32(minus_two, V::load_f32(dots.as_ptr().add(i)), V::load_f32(offsets.as_ptr().add(i)));
+            v_second = V::min_f32(V::max_f32(value, v_least), v_second);
+            v_step = V::select_less(value, v_least, now, v_step);
+            v_least = V::min_f32(value, v_least);
+            now = V::add_f32(now, one);
+        }
+        V::store_f32(least.as_mut_ptr(), v_least);
+        V::store_f32(second.as_mut_ptr(), v_second);
+        V::store_f32(step.as_mut_ptr(), v_step);
+    }
+    let mut found = scalar::TwoLeast::NONE;
+    for lane in 0..LANES {
+        found.offer(least[lane], step[lane] as usize * LANES + lane);
+        found.second = found.second.min(second[lane]);
+    }
+    found
+}
+
+/// See [`scalar::excess_sum`].
+#[inline(always)]
+pub(super) unsafe fn excess_sum<V: Vector>(dots: &[f32], error: f32) -> f32 {
+    let mut lanes = [0.0_f32; LANES];
+    // SAFETY: the offsets stay below the length of `dots`, a multiple of sixteen; `lanes` holds sixteen values.
+    unsafe {
+        let (zero, error) = (V::splat_f32(0.0), V::splat_f32(error));
+        let mut sum = zero;
+        for i in (0..dots.len() - dots.len() % LANES).step_by(LANES) {
+            let excess = V::max_f32(V::sub_f32(V::abs_f32(V::load_f32(dots.as_ptr().add(i))), error), zero);
+            sum = V::mul_add_f32(excess, excess, sum);
+        }
+        V::store_f32(lanes.as_mut_ptr(), sum);
+    }
+    lanes.iter().sum()
+}

@@ -1,0 +1,64 @@
+//! The SIMD paths, and the only place of this crate with `unsafe`.
+//!
+//! `vector` is a small trait over sixteen lanes, `generic` the bodies written over it, `x86` the thin wrappers that
+//! compile each body for one instruction set. This file chooses among them: every function takes the [`Kernels`],
+//! whose existence proves that the processor has the instruction set it names.
+//!
+//! Sizes are asserted by the methods of [`Kernels`]. Were one wrong, the functions here would leave values out or
+//! panic, but never read or write outside a slice.
+
+#![allow(unsafe_code)]
+
+use crate::{Isa, Kernels, Rows, scalar};
+
+#[cfg(target_arch = "x86_64")]
+mod generic;
+mod product;
+#[cfg(target_arch = "x86_64")]
+mod vector;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub(crate) use product::product;
+
+/// Calls `$name` of the module for the instruction set of `$kernels`.
+macro_rules! dispatch {
+    ($kernels:expr, $name:ident($($arg:expr),*)) => {
+        match $kernels.isa {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a `Kernels` is made only for an instruction set that this processor has.
+            Isa::Avx512 => unsafe { x86::avx512::$name($($arg),*) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Isa::Avx2 => unsafe { x86::avx2::$name($($arg),*) },
+            _ => scalar::$name($($arg),*),
+        }
+    };
+}
+
+/// Declares functions that only dispatch.
+macro_rules! verbs {
+    ($($name:ident($($arg:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
+        $(pub(crate) fn $name(kernels: Kernels, $($arg: $type),*) $(-> $result)? {
+            dispatch!(kernels, $name($($arg),*))
+        })*
+    };
+}
+
+verbs! {
+    sq_norms_f32(rows: &[f32], dim: usize, out: &mut [f64]);
+    l1_norms_f32(rows: &[f32], dim: usize, out: &mut [f64]);
+    linf_norms_f32(rows: &[f32], dim: usize, out: &mut [f64]);
+    dots(x: &[f64], panel: &[f64], out: &mut [f64]);
+    dots_f32(y: &[f64], rows: &[f32], out: &mut [f64]);
+    sq_dists(x: &[f32], panel: &[f32], out: &mut [f64]);
+    sq_dist_below(x: &[f32], y: &[f32], limit: f64) -> Option<f64>;
+    sums_f32(rows: &[f32], out: &mut [f64]);
+    subtract_scaled(v: &mut [f64], coef: f64, q: &[f64]);
+    subtract_offset(rows: &mut [f32], offset: &[f32]);
+    widen(rows: Rows<'_>, out: &mut [f32]);
+    has_non_finite(rows: Rows<'_>) -> bool;
+    any_within(dots: &[f32], offsets: &[f32], limit: f32) -> bool;
+    two_least(dots: &[f32], offsets: &[f32]) -> scalar::TwoLeast;
+    excess_sum(dots: &[f32], error: f32) -> f32;
+}
