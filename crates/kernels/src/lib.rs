@@ -10,11 +10,13 @@
 
 mod arch;
 mod isa;
+mod panel;
 mod rows;
 mod scalar;
 
 pub use half::{bf16, f16};
 pub use isa::Isa;
+pub use panel::{Directions, Nearest, Panel, PanelScratch};
 pub use rows::{Block, Dtype, Element, Rows, Values};
 
 use std::ops::Range;
@@ -150,6 +152,21 @@ impl Kernels {
         assert_eq!(rows.dim(), offset.len(), "one offset per column");
         self.widen(rows, out);
         arch::subtract_offset(self, out, offset);
+    }
+
+    /// Canonical squared norms of the rows less `offset` `(d,)`, each value rounded to `f32` once as by
+    /// [`widen_offset`](Self::widen_offset), into `out` `(n,)`: what the panel verbs want to know of each row.
+    pub fn sq_norms_offset(self, rows: Rows<'_>, offset: &[f32], out: &mut [f64]) {
+        assert_eq!(rows.len(), out.len(), "one output per row");
+        assert_eq!(rows.dim(), offset.len(), "one offset per column");
+        let at_once = (WIDENED / rows.dim()).clamp(1, rows.len().max(1));
+        let mut scratch = vec![0.0; at_once * rows.dim()];
+        for start in (0..rows.len()).step_by(at_once) {
+            let range = start..(start + at_once).min(rows.len());
+            let values = &mut scratch[..range.len() * rows.dim()];
+            self.widen_offset(rows.slice(range.clone()), offset, values);
+            arch::sq_norms_f32(self, values, rows.dim(), &mut out[range]);
+        }
     }
 
     /// NaN and infinite values of the block, if any. Runs at about the speed of memory where there is none.

@@ -98,22 +98,22 @@ unsafe fn sum_rows<V: Vector, S: Step, X: Lane, Y: Lane, const N: usize>(
         let mut i = 0;
         while i < whole {
             let at_x = X::load::<V>(x.add(i));
-            for row in 0..N {
-                sums[row] = S::step::<V>(at_x, Y::load::<V>(y.add(row * dim + i)), sums[row]);
+            for (row, sum) in sums.iter_mut().enumerate() {
+                *sum = S::step::<V>(at_x, Y::load::<V>(y.add(row * dim + i)), *sum);
             }
             i += LANES;
         }
         if whole < dim {
             let at_x = X::load_part::<V>(x.add(whole), dim - whole);
-            for row in 0..N {
+            for (row, sum) in sums.iter_mut().enumerate() {
                 let at_y = Y::load_part::<V>(y.add(row * dim + whole), dim - whole);
-                sums[row] = S::step::<V>(at_x, at_y, sums[row]);
+                *sum = S::step::<V>(at_x, at_y, *sum);
             }
         }
         // Not `map`: a closure would not be compiled for the instruction set.
         let mut totals = [0.0; N];
-        for row in 0..N {
-            totals[row] = V::sum(sums[row]);
+        for (total, sum) in totals.iter_mut().zip(sums) {
+            *total = V::sum(sum);
         }
         totals
     }

@@ -1,0 +1,142 @@
+//! The walk common to all verbs: a tile of rows is converted once, multiplied with one block of the panel after
+//! another, and each block of products is handed on while it is in the cache.
+
+use crate::{Kernels, LANES, Rows, Values, arch};
+use std::ops::Range;
+
+/// Columns of one block of products. With [`TILE_VALUES`]: the products of a tile, its rows and the block of the panel
+/// share a second-level cache of 2 MiB, and each is large enough that packing it costs little beside multiplying.
+const BLOCK: usize = 512;
+
+/// Most rows of a tile.
+const TILE_ROWS: usize = 512;
+
+/// Most values of a tile of rows, as long as that leaves [`MIN_ROWS`].
+const TILE_VALUES: usize = 1 << 18;
+
+/// Fewest rows of a tile (of enough rows): fewer, and packing the panel would cost more than multiplying.
+const MIN_ROWS: usize = 128;
+
+/// Buffers of the panel verbs, to be reused from call to call; one per thread. About 3 MiB at most for `d <= 2048`.
+#[derive(Clone, Debug, Default)]
+pub struct PanelScratch {
+    left: Vec<f32>,
+    dots: Vec<f32>,
+    sq_norms: Vec<f64>,
+}
+
+/// The right-hand side of the products: `(k, d)`, and what is subtracted from the rows before.
+#[derive(Clone, Debug)]
+pub(super) struct Right {
+    pub(super) values: Vec<f32>,
+    pub(super) dim: usize,
+    pub(super) offset: Option<Vec<f32>>,
+}
+
+impl Right {
+    pub(super) fn len(&self) -> usize {
+        self.values.len() / self.dim
+    }
+}
+
+/// `len` rounded up to whole lanes.
+pub(super) fn padded_len(len: usize) -> usize {
+    len.next_multiple_of(LANES)
+}
+
+/// The products of some rows with one block of the panel.
+pub(super) struct Tile<'a> {
+    /// The rows, numbered within the call.
+    pub(super) rows: Range<usize>,
+    /// The vectors of the panel.
+    pub(super) columns: Range<usize>,
+    /// `(rows, stride)`: inner products, then zeros.
+    dots: &'a [f32],
+    /// Squared norms of the rows as multiplied.
+    sq_norms: &'a [f64],
+}
+
+impl Tile<'_> {
+    /// For each row: its number within the call, its squared norm, its products (whole lanes, padded with zeros).
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, f64, &[f32])> {
+        let stride = padded_len(self.columns.len());
+        self.rows.clone().zip(self.sq_norms).zip(self.dots.chunks_exact(stride)).map(|((r, n), dots)| (r, *n, dots))
+    }
+
+    /// The columns with their padding: what a padded array over the panel is sliced by.
+    pub(super) fn padded_columns(&self) -> Range<usize> {
+        self.columns.start..self.columns.start + padded_len(self.columns.len())
+    }
+}
+
+/// Rows per tile.
+fn tile_rows(dim: usize) -> usize {
+    (TILE_VALUES / dim).clamp(MIN_ROWS, TILE_ROWS)
+}
+
+impl Kernels {
+    /// Multiplies all rows with all of `right`. For each row the blocks come in ascending order.
+    ///
+    /// `row_sq_norms`: canonical squared norms of the rows less the offset; computed here where absent.
+    pub(super) fn for_tiles(
+        self,
+        rows: Rows<'_>,
+        row_sq_norms: Option<&[f64]>,
+        right: &Right,
+        scratch: &mut PanelScratch,
+        mut visit: impl FnMut(Tile<'_>),
+    ) {
+        let dim = right.dim;
+        assert_eq!(rows.dim(), dim, "rows and panel of one dimension");
+        assert!(row_sq_norms.is_none_or(|norms| norms.len() == rows.len()), "one norm per row");
+        let PanelScratch { left, dots, sq_norms } = scratch;
+        let at_once = tile_rows(dim);
+        for start in (0..rows.len()).step_by(at_once) {
+            let range = start..(start + at_once).min(rows.len());
+            let left = self.converted(rows.slice(range.clone()), right.offset.as_deref(), left);
+            let sq_norms = match row_sq_norms {
+                Some(norms) => &norms[range.clone()],
+                None => {
+                    sq_norms.resize(range.len(), 0.0);
+                    arch::sq_norms_f32(self, left, dim, sq_norms);
+                    &*sq_norms
+                }
+            };
+            for first in (0..right.len()).step_by(BLOCK) {
+                let columns = first..(first + BLOCK).min(right.len());
+                let dots = self.padded_products(left, &right.values[columns.start * dim..columns.end * dim], dim, dots);
+                visit(Tile { rows: range.clone(), columns, dots, sq_norms });
+            }
+        }
+    }
+
+    /// The rows as `f32`, less the offset: in `buffer`, or as they lie where nothing is to be done.
+    fn converted<'a>(self, rows: Rows<'a>, offset: Option<&[f32]>, buffer: &'a mut Vec<f32>) -> &'a [f32] {
+        match (rows.values(), offset) {
+            (Values::F32(values), None) => values,
+            (_, offset) => {
+                buffer.resize(rows.len() * rows.dim(), 0.0);
+                match offset {
+                    Some(offset) => self.widen_offset(rows, offset, buffer),
+                    None => self.widen(rows, buffer),
+                }
+                buffer
+            }
+        }
+    }
+
+    /// Products `(m, padded k)`: the padding is zero, so that scans may run over whole lanes.
+    fn padded_products<'a>(self, left: &[f32], right: &[f32], dim: usize, buffer: &'a mut Vec<f32>) -> &'a [f32] {
+        let (m, k) = (left.len() / dim, right.len() / dim);
+        let stride = padded_len(k);
+        if buffer.len() < m * stride {
+            buffer.resize(m * stride, 0.0);
+        }
+        let dots = &mut buffer[..m * stride];
+        if k < stride {
+            dots.chunks_exact_mut(stride).for_each(|row| row[k..].fill(0.0));
+        }
+        self.product(left, right, dim, dots, stride);
+        dots
+    }
+}
