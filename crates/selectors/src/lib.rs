@@ -1,1 +1,54 @@
-//! subsel
+//! Choose which examples of a large pool to label or to train on.
+//!
+//! A [`Pool`] is embeddings `(n, d)` and what is known of each row; a [`Selector`] is a method with its settings;
+//! [`select`] gives a [`Selection`]: picks in rank order, each with a score and a reason.
+//!
+//! ```
+//! use subsel::{Context, Pool, Settings, parse_method, select};
+//! use subsel_formats::MemorySource;
+//!
+//! # fn main() -> Result<(), subsel::Error> {
+//! let values: Vec<f32> = (0..600).map(|i| (i * i % 31) as f32).collect();
+//! let source = MemorySource::new(values, 6)?;
+//! let method = parse_method("gram-schmidt")?;
+//! let mut ctx = Context::new(&Settings { seed: 7, ..Settings::default() })?;
+//! let selection = select(&*method, &Pool::new(&source), 5, &mut ctx)?;
+//! for pick in &selection.picks {
+//!     println!("row {} scored {:.3}: {}", pick.row, pick.score, pick.reason);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod allocate;
+mod budget;
+mod context;
+mod distinct;
+mod error;
+pub mod grammar;
+mod method;
+pub mod methods;
+pub mod plan;
+mod pool;
+mod random;
+pub mod registry;
+mod scan;
+mod select;
+mod selection;
+mod shrinking;
+mod start;
+#[cfg(test)]
+mod testing;
+mod top;
+
+pub use budget::Budget;
+pub use context::{CHUNK_ROWS, Context, Progress, Settings, Silent};
+pub use distinct::Distinct;
+pub use error::Error;
+pub use grammar::parse as parse_method;
+pub use method::{Entry, MethodInfo, ParamInfo, Selector};
+pub use pool::{CheckedPool, Classes, Pool, PoolFacts};
+pub use random::{Draws, Stream};
+pub use select::{select, select_checked};
+pub use selection::{Pick, Reason, Selection};
+pub use start::Start;

@@ -1,0 +1,9 @@
+//! One folder per method.
+
+pub mod gram_schmidt;
+pub mod k_center;
+pub mod k_means_pp;
+pub mod norm;
+pub mod random;
+pub mod stratified;
+pub mod then;

@@ -1,0 +1,402 @@
+//! The pool: embeddings, and what is known of each row.
+//!
+//! A [`Pool`] is what a caller states. Checking it ([`CheckedPool::new`], one pass) turns it into what methods work
+//! on: finite rows with known norms, a set of candidates, a fingerprint. No method re-checks anything.
+
+use std::ops::Range;
+
+use subsel_formats::RowSource;
+use subsel_kernels::{Block, Dtype, Rows};
+use xxhash_rust::xxh3::{xxh3_128, xxh3_64};
+
+use crate::context::{CHUNK_ROWS, Context};
+use crate::distinct::Distinct;
+use crate::scan::{self, BlockAt};
+use crate::Error;
+
+/// Classes, groups or strata of the rows: one code per row, and what each code is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Classes {
+    /// The class of each row.
+    pub codes: Vec<u32>,
+    /// The name of each class.
+    pub names: Vec<String>,
+}
+
+impl Classes {
+    /// Codes the names in ascending order of number where all are numbers, else of text.
+    pub fn from_names(names: &[String]) -> Self {
+        let mut sorted: Vec<&String> = names.iter().collect();
+        let as_number = |name: &str| name.parse::<f64>().ok().filter(|v| v.is_finite());
+        if names.iter().all(|name| as_number(name).is_some()) {
+            sorted.sort_by(|a, b| as_number(a).unwrap_or(0.0).total_cmp(&as_number(b).unwrap_or(0.0)).then(a.cmp(b)));
+        } else {
+            sorted.sort();
+        }
+        sorted.dedup();
+        let code: std::collections::HashMap<&str, u32> =
+            sorted.iter().enumerate().map(|(code, name)| (name.as_str(), code as u32)).collect();
+        let codes = names.iter().map(|name| code[name.as_str()]).collect();
+        Classes { codes, names: sorted.into_iter().cloned().collect() }
+    }
+}
+
+/// Embeddings `(n, d)` and what is known of each row.
+#[derive(Clone)]
+pub struct Pool<'a> {
+    /// The embeddings.
+    pub source: &'a dyn RowSource,
+    /// Rows that have a label already: never picked, taken into account by the methods that cover or span.
+    pub labeled: Vec<usize>,
+    /// Rows never to be picked; they still count as pool to be covered.
+    pub excluded: Vec<usize>,
+    /// Strata or classes, one per row.
+    pub labels: Option<Classes>,
+    /// Leave rows with NaN or infinite values out of the pool instead of refusing it.
+    pub drop_nonfinite: bool,
+}
+
+impl<'a> Pool<'a> {
+    /// A pool of embeddings alone.
+    pub fn new(source: &'a dyn RowSource) -> Self {
+        Pool { source, labeled: Vec::new(), excluded: Vec::new(), labels: None, drop_nonfinite: false }
+    }
+}
+
+/// What checking learned about a pool.
+#[derive(Clone, Debug, Default)]
+pub struct PoolFacts {
+    /// Hash of the rows as `f32`, 32 hexadecimal digits: the same for every storage of the same rows.
+    pub fingerprint: String,
+    /// Rows whose values are all zero.
+    pub zero_rows: usize,
+    /// Rows left out because they hold NaN or infinite values.
+    pub dropped_rows: usize,
+    /// Distinct rows, counted exactly up to a few thousand and estimated beyond.
+    pub distinct: Distinct,
+    /// Mean of the rows' Euclidean norms.
+    pub norm_mean: f64,
+    /// Standard deviation of the rows' Euclidean norms.
+    pub norm_sd: f64,
+}
+
+/// A pool that a method can work on: every row finite, norms known, candidates decided.
+///
+/// Rows are numbered within this pool; [`CheckedPool::global`] gives the number in the pool the user knows.
+pub struct CheckedPool<'a> {
+    origin: Origin<'a>,
+    sq_norms: Vec<f64>,
+    candidate: Vec<bool>,
+    n_candidates: usize,
+    labeled: Vec<usize>,
+    labels: Option<Classes>,
+    facts: PoolFacts,
+}
+
+/// Where the rows of a checked pool come from.
+#[derive(Clone)]
+enum Origin<'a> {
+    Whole(&'a dyn RowSource),
+    Some { base: &'a dyn RowSource, rows: Vec<usize> },
+}
+
+impl<'a> CheckedPool<'a> {
+    /// Checks a pool in one pass: finite values, norms, zero and duplicate rows, fingerprint; then the row lists.
+    ///
+    /// # Errors
+    /// An empty pool, non-finite values (unless they are to be dropped), row numbers beyond the pool, labels of
+    /// another length, and whatever reading meets.
+    pub fn new(pool: &Pool<'a>, ctx: &mut Context) -> Result<Self, Error> {
+        let n = pool.source.n_rows();
+        if n == 0 {
+            return Err(Error::EmptyPool);
+        }
+        check_rows("the labeled list", &pool.labeled, n)?;
+        check_rows("the excluded list", &pool.excluded, n)?;
+        if let Some(labels) = &pool.labels
+            && labels.codes.len() != n
+        {
+            return Err(Error::Length { what: "labels", got: labels.codes.len(), n });
+        }
+        ctx.progress().begin("checking the pool", n.div_ceil(CHUNK_ROWS) as u64);
+        let mut sq_norms = vec![0.0; n];
+        let seen = look_over(pool.source, ctx, &mut sq_norms)?;
+        if let Some(first) = seen.first_bad
+            && !pool.drop_nonfinite
+        {
+            return Err(Error::NonFinite { count: seen.bad_values, row: first.0, column: first.1, value: first.2 });
+        }
+        let (norm_mean, norm_sd) = mean_and_sd(sq_norms.iter().filter(|s| s.is_finite()).map(|s| s.sqrt()));
+        let facts = PoolFacts {
+            fingerprint: seen.fingerprint(n, pool.source.dim()),
+            zero_rows: sq_norms.iter().filter(|s| **s == 0.0).count(),
+            dropped_rows: sq_norms.iter().filter(|s| !s.is_finite()).count(),
+            distinct: seen.distinct,
+            norm_mean,
+            norm_sd,
+        };
+        let mut candidate = vec![true; n];
+        pool.labeled.iter().chain(&pool.excluded).for_each(|&row| candidate[row] = false);
+        let mut labeled = pool.labeled.clone();
+        labeled.sort_unstable();
+        labeled.dedup();
+        let n_candidates = candidate.iter().filter(|c| **c).count();
+        let whole = CheckedPool {
+            origin: Origin::Whole(pool.source),
+            sq_norms,
+            candidate,
+            n_candidates,
+            labeled,
+            labels: pool.labels.clone(),
+            facts,
+        };
+        if whole.facts.dropped_rows == 0 {
+            return Ok(whole);
+        }
+        let finite: Vec<usize> = (0..n).filter(|&row| whole.sq_norms[row].is_finite()).collect();
+        if finite.is_empty() {
+            return Err(Error::EmptyPool);
+        }
+        Ok(whole.keep(finite))
+    }
+
+    /// The pool of just these rows (ascending, distinct).
+    pub(crate) fn keep(&self, rows: Vec<usize>) -> CheckedPool<'a> {
+        let candidate: Vec<bool> = rows.iter().map(|&row| self.candidate[row]).collect();
+        CheckedPool {
+            sq_norms: rows.iter().map(|&row| self.sq_norms[row]).collect(),
+            n_candidates: candidate.iter().filter(|c| **c).count(),
+            candidate,
+            labeled: self.labeled.iter().filter_map(|row| rows.binary_search(row).ok()).collect(),
+            labels: self.labels.as_ref().map(|labels| Classes {
+                codes: rows.iter().map(|&row| labels.codes[row]).collect(),
+                names: labels.names.clone(),
+            }),
+            facts: self.facts.clone(),
+            origin: match &self.origin {
+                Origin::Whole(base) => Origin::Some { base: *base, rows },
+                Origin::Some { base, rows: of } => {
+                    Origin::Some { base: *base, rows: rows.iter().map(|&row| of[row]).collect() }
+                }
+            },
+        }
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.sq_norms.len()
+    }
+
+    /// Whether there is no row; never so for a checked pool.
+    pub fn is_empty(&self) -> bool {
+        self.sq_norms.is_empty()
+    }
+
+    /// Values per row.
+    pub fn dim(&self) -> usize {
+        self.origin.base().dim()
+    }
+
+    /// The number, in the pool the user knows, of a row of this one.
+    pub fn global(&self, row: usize) -> usize {
+        match &self.origin {
+            Origin::Whole(_) => row,
+            Origin::Some { rows, .. } => rows[row],
+        }
+    }
+
+    /// The row of this pool that the user knows by this number, if it is one.
+    pub(crate) fn local(&self, number: usize) -> Option<usize> {
+        match &self.origin {
+            Origin::Whole(_) => (number < self.len()).then_some(number),
+            Origin::Some { rows, .. } => rows.binary_search(&number).ok(),
+        }
+    }
+
+    /// Canonical squared Euclidean norm of each row.
+    pub fn sq_norms(&self) -> &[f64] {
+        &self.sq_norms
+    }
+
+    /// Whether a row may be picked: neither labeled nor excluded.
+    pub fn is_candidate(&self, row: usize) -> bool {
+        self.candidate[row]
+    }
+
+    /// The rows that may be picked, ascending.
+    pub fn candidates(&self) -> impl Iterator<Item = usize> + '_ {
+        self.candidate.iter().enumerate().filter_map(|(row, is)| is.then_some(row))
+    }
+
+    /// How many rows may be picked.
+    pub fn n_candidates(&self) -> usize {
+        self.n_candidates
+    }
+
+    /// The labeled rows, ascending.
+    pub fn labeled(&self) -> &[usize] {
+        &self.labeled
+    }
+
+    /// Classes of the rows, where they are known.
+    pub fn labels(&self) -> Option<&Classes> {
+        self.labels.as_ref()
+    }
+
+    /// What checking learned.
+    pub fn facts(&self) -> &PoolFacts {
+        &self.facts
+    }
+
+    /// Reads the named rows as `f32` into `out` (cleared first), `(rows, d)`.
+    ///
+    /// # Errors
+    /// Whatever reading meets.
+    pub fn gather_f32(&self, ctx: &Context, rows: &[usize], scratch: &mut Block, out: &mut Vec<f32>) -> Result<(), Error> {
+        let found = self.gather(rows, scratch)?;
+        out.resize(rows.len() * self.dim(), 0.0);
+        ctx.kernels().widen(found, out);
+        Ok(())
+    }
+}
+
+impl Origin<'_> {
+    fn base(&self) -> &dyn RowSource {
+        match self {
+            Origin::Whole(base) | Origin::Some { base, .. } => *base,
+        }
+    }
+}
+
+impl RowSource for CheckedPool<'_> {
+    fn n_rows(&self) -> usize {
+        self.len()
+    }
+
+    fn dim(&self) -> usize {
+        CheckedPool::dim(self)
+    }
+
+    fn dtype(&self) -> Dtype {
+        self.origin.base().dtype()
+    }
+
+    fn rows<'s>(&'s self, range: Range<usize>, scratch: &'s mut Block) -> Result<Rows<'s>, subsel_formats::Error> {
+        match &self.origin {
+            Origin::Whole(base) => base.rows(range, scratch),
+            Origin::Some { base, rows } => base.gather(&rows[range], scratch),
+        }
+    }
+
+    fn gather<'s>(&'s self, rows: &[usize], scratch: &'s mut Block) -> Result<Rows<'s>, subsel_formats::Error> {
+        match &self.origin {
+            Origin::Whole(base) => base.gather(rows, scratch),
+            Origin::Some { base, rows: of } => {
+                let rows: Vec<usize> = rows.iter().map(|&row| of[row]).collect();
+                base.gather(&rows, scratch)
+            }
+        }
+    }
+}
+
+fn check_rows(what: &'static str, rows: &[usize], n: usize) -> Result<(), Error> {
+    match rows.iter().find(|row| **row >= n) {
+        Some(row) => Err(Error::RowOutOfRange { what, row: row.to_string(), last: n - 1 }),
+        None => Ok(()),
+    }
+}
+
+fn mean_and_sd(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    // Welford: stable where the spread is small against the mean, which is what the figures are asked for.
+    let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
+    for value in values {
+        count += 1.0;
+        let step = value - mean;
+        mean += step / count;
+        squares += step * (value - mean);
+    }
+    (mean, if count > 1.0 { (squares / (count - 1.0)).sqrt() } else { 0.0 })
+}
+
+/// What one look at every row gives, merged by chunk.
+struct Seen {
+    chunk_hashes: Vec<u8>,
+    distinct: Distinct,
+    bad_values: usize,
+    first_bad: Option<(usize, usize, f32)>,
+}
+
+/// What a worker gathers from one chunk.
+#[derive(Default)]
+struct ChunkSeen {
+    row_hashes: Vec<u128>,
+    bad_values: usize,
+    first_bad: Option<(usize, usize, f32)>,
+}
+
+fn look_over(source: &dyn RowSource, ctx: &Context, sq_norms: &mut [f64]) -> Result<Seen, Error> {
+    let mut seen = Seen { chunk_hashes: Vec::new(), distinct: Distinct::default(), bad_values: 0, first_bad: None };
+    let step = |wide: &mut Vec<f32>, folded: Option<ChunkSeen>, block: BlockAt<'_>, norms: &mut [f64]| {
+        let mut chunk = folded.unwrap_or_default();
+        let dim = block.rows.dim();
+        wide.resize(block.rows.len() * dim, 0.0);
+        ctx.kernels().widen(block.rows, wide);
+        ctx.kernels().sq_norms(block.rows, norms);
+        if let Some(bad) = ctx.kernels().non_finite(block.rows) {
+            let value = wide[bad.first.0 * dim + bad.first.1];
+            chunk.first_bad.get_or_insert((block.first + bad.first.0, bad.first.1, value));
+            chunk.bad_values += bad.count;
+            mark_bad(wide, dim, norms);
+        }
+        chunk.row_hashes.extend(wide.chunks_exact(dim).map(row_hash));
+        Ok(chunk)
+    };
+    scan::pass(source, ctx, sq_norms, Vec::new, step, |chunk: ChunkSeen| {
+        let bytes: Vec<u8> = chunk.row_hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect();
+        seen.chunk_hashes.extend(xxh3_128(&bytes).to_le_bytes());
+        seen.distinct.extend(chunk.row_hashes.iter().map(|hash| *hash as u64));
+        seen.bad_values += chunk.bad_values;
+        seen.first_bad = seen.first_bad.or(chunk.first_bad);
+        Ok(())
+    })?;
+    Ok(seen)
+}
+
+/// A row with a bad value gets the norm NaN, so that it is told apart even where the sum would be finite.
+fn mark_bad(wide: &[f32], dim: usize, norms: &mut [f64]) {
+    for (row, norm) in wide.chunks_exact(dim).zip(norms) {
+        if row.iter().any(|v| !v.is_finite()) {
+            *norm = f64::NAN;
+        }
+    }
+}
+
+/// Hash of a row's values as little-endian `f32`.
+fn row_hash(row: &[f32]) -> u128 {
+    if cfg!(target_endian = "little") {
+        xxh3_128(bytes_of(row))
+    } else {
+        let bytes: Vec<u8> = row.iter().flat_map(|v| v.to_le_bytes()).collect();
+        xxh3_128(&bytes)
+    }
+}
+
+fn bytes_of(row: &[f32]) -> &[u8] {
+    bytemuck::cast_slice(row)
+}
+
+impl Seen {
+    fn fingerprint(&self, n: usize, dim: usize) -> String {
+        let mut bytes = Vec::with_capacity(16 + self.chunk_hashes.len());
+        bytes.extend((n as u64).to_le_bytes());
+        bytes.extend((dim as u64).to_le_bytes());
+        bytes.extend(&self.chunk_hashes);
+        format!("{:032x}", xxh3_128(&bytes))
+    }
+}
+
+/// Hash of a list of rows in order: how a manifest names its picks.
+pub(crate) fn rows_hash(rows: impl Iterator<Item = usize>) -> String {
+    let bytes: Vec<u8> = rows.flat_map(|row| (row as u64).to_le_bytes()).collect();
+    format!("{:016x}", xxh3_64(&bytes))
+}

@@ -1,0 +1,133 @@
+//! What comes back: picks in rank order, each with a score and a reason a person can check.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::pool::PoolFacts;
+
+/// Why a row was picked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// Drawn uniformly.
+    Uniform,
+    /// Drawn uniformly within its stratum.
+    Stratum {
+        /// The stratum's name.
+        stratum: String,
+        /// Its candidates.
+        size: usize,
+        /// How many of them are taken.
+        quota: usize,
+    },
+    /// Drawn in proportion to its norm, or the largest.
+    Norm {
+        /// The norm.
+        norm: f64,
+    },
+    /// What the earlier picks do not span of it.
+    Residual {
+        /// Length of the part outside their span.
+        residual: f64,
+        /// Length of the whole row.
+        norm: f64,
+        /// Which pass, from 1: a new one begins when a basis is complete.
+        pass: usize,
+    },
+    /// The first pick, before there is anything to be far from.
+    Start,
+    /// Far from what was taken before.
+    Far {
+        /// The nearest row taken before.
+        nearest: usize,
+        /// Its distance.
+        distance: f64,
+    },
+    /// The row nearest to the center of its cluster.
+    Center {
+        /// The cluster's number, the largest being 0.
+        cluster: usize,
+        /// Rows in it.
+        size: usize,
+        /// Distance to the center.
+        distance: f64,
+    },
+    /// Taken at random because the method had nothing left to tell rows apart.
+    Fill,
+}
+
+impl Reason {
+    /// Rewrites the row numbers in it, as where a view's rows become those of its pool.
+    pub(crate) fn renumber(&mut self, number: impl Fn(usize) -> usize) {
+        if let Reason::Far { nearest, .. } = self {
+            *nearest = number(*nearest);
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Uniform => write!(f, "drawn uniformly"),
+            Reason::Stratum { stratum, size, quota } => write!(f, "one of {quota} drawn from the {size} of {stratum}"),
+            Reason::Norm { norm } => write!(f, "norm {norm:.4}"),
+            Reason::Residual { residual, norm, pass } => {
+                write!(f, "{residual:.4} of its norm {norm:.4} is new (pass {pass})")
+            }
+            Reason::Start => write!(f, "first pick"),
+            Reason::Far { nearest, distance } => write!(f, "{distance:.4} from row {nearest}, its nearest earlier pick"),
+            Reason::Center { cluster, size, distance } => {
+                write!(f, "nearest ({distance:.4}) to the center of cluster {cluster}, which has {size} rows")
+            }
+            Reason::Fill => write!(f, "drawn uniformly: nothing left to tell rows apart"),
+        }
+    }
+}
+
+/// One pick.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pick {
+    /// The row, from 0.
+    pub row: usize,
+    /// What the method ranks by; a higher score is likelier taken.
+    pub score: f64,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Pick {
+    /// A pick.
+    pub fn new(row: usize, score: f64, reason: Reason) -> Self {
+        Pick { row, score, reason }
+    }
+}
+
+/// Picks in rank order, and what happened on the way.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// The picks, best first.
+    pub picks: Vec<Pick>,
+    /// Whether all picks asked for are there; not so after an interruption.
+    pub complete: bool,
+    /// Warnings a user should read.
+    pub warnings: Vec<String>,
+    /// Facts of the run, such as where Gram-Schmidt restarted.
+    pub events: serde_json::Map<String, Value>,
+    /// What checking learned about the pool.
+    pub facts: PoolFacts,
+}
+
+impl Selection {
+    /// The picked rows in rank order.
+    pub fn rows(&self) -> Vec<usize> {
+        self.picks.iter().map(|pick| pick.row).collect()
+    }
+
+    /// Hash of the picked rows in order, 16 hexadecimal digits.
+    pub fn picks_hash(&self) -> String {
+        crate::pool::rows_hash(self.picks.iter().map(|pick| pick.row))
+    }
+}
