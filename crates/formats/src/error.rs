@@ -123,6 +123,18 @@ pub enum Error {
         /// Values of this row.
         found: usize,
     },
+    /// A line with another number of cells than the first.
+    #[error("{path}: line {line} has {found} cells, the first row has {expected}", path = path.display())]
+    RaggedLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// Cells of the first row.
+        expected: usize,
+        /// Cells of this line.
+        found: usize,
+    },
     /// A missing value.
     #[error("{path}: row {row} of column `{column}` is or holds a null", path = path.display())]
     Null {
@@ -145,9 +157,9 @@ pub enum Error {
         /// What stands there, cut to a readable length.
         text: String,
     },
-    /// A finite value that f32 cannot hold.
-    #[error("{path}: row {row}, column {column}: {value:e} is beyond the range of f32", path = path.display())]
-    BeyondF32 {
+    /// A finite value that the type it is to have cannot hold.
+    #[error("{path}: row {row}, column {column}: {value:e} is beyond the range of {dtype}", path = path.display())]
+    OutOfRange {
         /// The file.
         path: PathBuf,
         /// The row, from 0.
@@ -156,6 +168,8 @@ pub enum Error {
         column: usize,
         /// The value.
         value: f64,
+        /// The type, such as `f32`.
+        dtype: &'static str,
     },
     /// Files that do not make one pool together.
     #[error("{second} does not fit {first}: {detail}", first = first.display(), second = second.display())]
@@ -227,7 +241,7 @@ impl Error {
             Error::AmbiguousColumn { candidates, .. } => {
                 Some(format!("`--column` names one of: {}", listed(candidates)))
             }
-            Error::BeyondF32 { .. } => Some("scale the values down, or store them as f32".into()),
+            Error::OutOfRange { .. } => Some("scale the values down, or take a wider type".into()),
             Error::Exists { .. } => Some("`--force` overwrites it".into()),
             Error::Scratch { .. } => Some(
                 "`--scratch DIR` names a directory with room for all rows as they are stored"
@@ -282,4 +296,18 @@ fn listed(names: &[String]) -> String {
         text.push_str(&format!(" and {} more", names.len() - SHOWN));
     }
     text
+}
+
+/// The beginning of a text from a file, fit for a message.
+pub(crate) fn excerpt(text: &str) -> String {
+    const SHOWN: usize = 40;
+    let mut cut: String = text
+        .chars()
+        .take(SHOWN)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if text.chars().nth(SHOWN).is_some() {
+        cut.push_str("...");
+    }
+    cut
 }

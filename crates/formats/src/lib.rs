@@ -1,16 +1,40 @@
-//! Readers and writers for subsel: embedding pools ([`RowSource`]), side files, picks and manifests.
+//! Readers and writers for subsel: embedding pools ([`RowSource`]), side files and picks.
+//!
+//! [`open`] turns paths into a pool, whatever the format; [`read_column`] reads labels, scores and lists of rows beside
+//! it. Everything that comes from a file is checked before it is believed: declared sizes against the length of the file
+//! before memory is reserved, and the parsers of others run behind a fence that turns their panics into errors. There is
+//! no memory map: files are read by position, and one that shrinks meanwhile is an [`Error::Shrank`].
 
 mod atomic;
+#[cfg(feature = "parquet")]
+mod columnar;
+mod concat;
+#[cfg(feature = "csv")]
+mod csv;
 mod error;
 mod file;
+mod format;
+#[cfg(any(feature = "parquet", feature = "npz"))]
+mod guard;
+#[cfg(feature = "parquet")]
+mod ipc;
+mod join;
 mod matrix;
 mod npy;
+#[cfg(feature = "npz")]
+mod npz;
 mod open;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod safetensors;
+mod side;
 mod source;
+mod spool;
 
 pub use atomic::AtomicFile;
 pub use error::Error;
 pub use npy::{NpyWriter, write_npy_i64};
-pub use open::{Join, OpenOptions, Opened, open};
+pub use open::{Join, OpenOptions, Opened, expand, open};
+pub use side::{SideColumn, SideFile, SideMatrix, SideOptions, read_column, read_matrix};
 pub use source::{Ids, MemorySource, Part, RowSource};
 pub use subsel_kernels::{Block, Dtype, Rows, Values};

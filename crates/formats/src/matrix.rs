@@ -2,6 +2,7 @@
 //! safetensors, uncompressed npz members and scratch copies have in common once their headers are read.
 
 use std::ops::Range;
+use std::path::Path;
 
 use subsel_kernels::{Block, Dtype, Rows};
 
@@ -108,11 +109,12 @@ impl RawMatrix {
                 *narrow = narrowed(value).ok_or_else(|| {
                     let place = chunk_idx * (NARROW_BYTES / 8) + i;
                     let (row, column) = (first_row + place / self.dim, place % self.dim);
-                    Error::BeyondF32 {
+                    Error::OutOfRange {
                         path: self.file.path().to_owned(),
                         row,
                         column,
                         value,
+                        dtype: Dtype::F32.name(),
                     }
                 })?;
             }
@@ -162,5 +164,25 @@ impl RowSource for RawMatrix {
             out = rest;
         }
         Ok(scratch.rows(self.dim))
+    }
+}
+
+/// The type that a wish (`--dtype`) leaves: files that state their type are not read as another.
+pub(crate) fn taken_as(
+    path: &Path,
+    stored: Scalar,
+    wanted: Option<Dtype>,
+) -> Result<Scalar, Error> {
+    match wanted {
+        Some(wanted) if stored != Scalar::Stored(wanted) => Err(Error::unsupported(
+            path,
+            format!(
+                "values of {} cannot be taken as {}",
+                stored.name(),
+                wanted.name()
+            ),
+            "`--dtype` says what bits mean where a file cannot; `subsel convert` changes the type",
+        )),
+        _ => Ok(stored),
     }
 }

@@ -1,10 +1,12 @@
 //! npy: one array of NumPy per file, a text header and then the values.
 //!
 //! Read as embeddings: 2-D arrays of f16, bf16 (which NumPy saves as two raw bytes, `V2`), f32, f64 (narrowed to f32),
-//! i8 and u8, of either byte order. Refused: other types, other numbers of axes, files shorter or longer than
-//! their header says.
+//! i8 and u8, of either byte order; arrays in Fortran order through a scratch copy. Refused: other types, other numbers
+//! of axes, files shorter or longer than their header says.
 
+mod fortran;
 pub(crate) mod header;
+pub(crate) mod side;
 mod write;
 
 use std::path::Path;
@@ -13,7 +15,10 @@ use subsel_kernels::Dtype;
 
 use crate::Error;
 use crate::file::DataFile;
-use crate::matrix::{RawMatrix, Scalar, byte_len};
+use crate::matrix::{NARROWED, RawMatrix, Scalar, byte_len, taken_as};
+use crate::open::{Single, SingleRows};
+use crate::spool::Shape;
+use fortran::FortranStream;
 use header::{Descr, Header};
 
 pub(crate) use write::little_endian_bytes;
@@ -69,23 +74,45 @@ impl Layout {
 }
 
 /// Opens the array of a whole file.
-pub(crate) fn open(file: DataFile, dtype: Option<Dtype>) -> Result<RawMatrix, Error> {
-    let header = header::read(file.path(), &mut file.reader(0, file.len()))?;
+pub(crate) fn open(file: DataFile, dtype: Option<Dtype>) -> Result<Single, Error> {
+    let header = header::read(file.path(), &mut file.cursor())?;
     let layout = Layout::new(file.path(), &header, dtype, file.len() - header.len)?;
+    Ok(single(file, header.len, layout))
+}
+
+/// An array whose values lie in the file as they are, from `offset` on.
+pub(crate) fn single(file: DataFile, offset: u64, layout: Layout) -> Single {
+    let Layout {
+        scalar,
+        big_endian,
+        n_rows,
+        dim,
+        ..
+    } = layout;
     if layout.fortran_order {
-        return Err(Error::unsupported(
-            file.path(),
-            "Fortran order",
-            "np.save(file, np.ascontiguousarray(array))",
-        ));
+        let shape = Shape {
+            n_rows,
+            dim,
+            dtype: scalar.dtype(),
+        };
+        let notes = match scalar {
+            Scalar::F64 => vec![NARROWED.to_owned()],
+            Scalar::Stored(_) => Vec::new(),
+        };
+        let open = move || Ok(Box::new(FortranStream::new(file, offset, layout)) as _);
+        return Single {
+            rows: SingleRows::Stream(shape, Box::new(open)),
+            ids: None,
+            notes,
+        };
     }
-    Ok(RawMatrix {
+    Single::matrix(RawMatrix {
         file,
-        offset: header.len,
-        n_rows: layout.n_rows,
-        dim: layout.dim,
-        scalar: layout.scalar,
-        big_endian: layout.big_endian,
+        offset,
+        n_rows,
+        dim,
+        scalar,
+        big_endian,
     })
 }
 
@@ -138,19 +165,7 @@ fn scalar(path: &Path, descr: Descr, dtype: Option<Dtype>) -> Result<Scalar, Err
     };
     match (stored, dtype) {
         (_, Some(dtype)) if dtype.size() == size => Ok(Scalar::Stored(dtype)),
-        (Some(stored), None) => Ok(stored),
-        (Some(stored), Some(dtype)) => {
-            let what = format!(
-                "values of {} cannot be taken as {}",
-                stored.name(),
-                dtype.name()
-            );
-            Err(Error::unsupported(
-                path,
-                what,
-                "`--dtype` says what the stored bits mean; `subsel convert` changes them",
-            ))
-        }
+        (Some(stored), _) => taken_as(path, stored, dtype),
         (None, _) => Err(Error::unsupported(
             path,
             format!(
