@@ -152,6 +152,26 @@ def k_center(setting):
         setting.compare(bench, implementations, threads, quality, expected="numpy full-pass-f64")
 
 
+def panel(setting):
+    """Rates of the panel products, on one thread, as the bench of the kernels reports them, and of numpy's product."""
+    command = ["cargo", "bench", "--quiet", "-p", "subsel-kernels", "--bench", "panel"]
+    command += ["--", "--tiny"] if setting.tiny else []
+    process = subprocess.run(command, cwd=HERE.parent, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise Failed(process.stderr)
+    products = set()
+    for line in process.stdout.splitlines()[1:]:
+        verb, shape, isa, rate, note = line.split(",", 4)
+        products.update([shape] if verb == "panel_dots" else [])
+        unit = "" if note.startswith("GB/s") else " Gflop/s"
+        setting.record.add(f"panel/{verb},{shape},threads=1", f"subsel-kernels {isa}", quality=rate + unit, note=note)
+    for shape in sorted(products):
+        command = [sys.executable, str(HERE / "naive/product.py"), shape]
+        rate = run(command, 1)["gflops"]
+        note = f"OPENBLAS_CORETYPE={os.environ.get('OPENBLAS_CORETYPE', 'its choice')}"
+        setting.record.add(f"panel/panel_dots,{shape},threads=1", "numpy product", quality=f"{rate:.1f} Gflop/s", note=note)
+
+
 def memory(setting):
     """Peak anonymous memory of every method against `subsel plan`: at most the plan, and the plan at most twice the
     peak plus 16 MiB."""
@@ -237,6 +257,7 @@ BENCHES = {
     "gram-schmidt": gram_schmidt,
     "gram-schmidt-largest": gram_schmidt_largest,
     "k-center": k_center,
+    "panel": panel,
     "memory": memory,
     "limit": limit,
 }

@@ -54,9 +54,11 @@ class Record:
             {True: "yes", False: "NO", None: ""}[answer_ok],
             note,
         ]
-        shown = f"wall {row[4] or '-':>9} s   cpu {row[5] or '-':>9} s   peak {row[6] or '-':>7} MiB"
+        figures = zip(("wall", "cpu", "peak"), row[4:7], ("s", "s", "MiB"))
+        shown = "   ".join(f"{name} {value:>9} {unit}" for name, value, unit in figures if value)
         answer = f"answer ok: {row[8]}" if row[8] else ""
-        print(f"  {implementation:<42} {shown}   " + "; ".join(filter(None, [quality, answer, note])), flush=True)
+        facts = "; ".join(filter(None, [quality, answer, note]))
+        print(f"  {implementation:<45} {shown:<50} {facts}", flush=True)
         if self.path:
             new = not self.path.exists()
             with open(self.path, "a", newline="") as file:
