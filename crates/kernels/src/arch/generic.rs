@@ -139,12 +139,47 @@ pub(super) unsafe fn against_rows<V: Vector, S: Step, X: Lane, Y: Lane, const N:
     }
 }
 
-/// `out[r]` = sum over the values of row `r`, each paired with itself.
+/// One sum for each of `N` consecutive rows, each value paired with itself.
 #[inline(always)]
-pub(super) unsafe fn of_rows<V: Vector, S: Step>(rows: &[f32], dim: usize, out: &mut [f64]) {
-    for (row, out) in rows.chunks_exact(dim).zip(out) {
+unsafe fn sum_own<V: Vector, S: Step, const N: usize>(rows: *const f32, dim: usize) -> [f64; N] {
+    let whole = dim - dim % LANES;
+    // SAFETY: the caller gives `N * dim` values at `rows`; all offsets stay below that.
+    unsafe {
+        let mut sums = [V::zero(); N];
+        let mut i = 0;
+        while i < whole {
+            for (row, sum) in sums.iter_mut().enumerate() {
+                let value = V::load_widened(rows.add(row * dim + i));
+                *sum = S::step::<V>(value, value, *sum);
+            }
+            i += LANES;
+        }
+        if whole < dim {
+            for (row, sum) in sums.iter_mut().enumerate() {
+                let value = V::load_widened_part(rows.add(row * dim + whole), dim - whole);
+                *sum = S::step::<V>(value, value, *sum);
+            }
+        }
+        let mut totals = [0.0; N];
+        for (total, sum) in totals.iter_mut().zip(sums) {
+            *total = V::sum(sum);
+        }
+        totals
+    }
+}
+
+/// `out[r]` = sum over the values of row `r`, each paired with itself, `N` rows at a time.
+#[inline(always)]
+pub(super) unsafe fn of_rows<V: Vector, S: Step, const N: usize>(rows: &[f32], dim: usize, out: &mut [f64]) {
+    let mut groups = rows.chunks_exact(dim * N);
+    let mut out_groups = out.chunks_exact_mut(N);
+    for (group, out) in groups.by_ref().zip(out_groups.by_ref()) {
+        // SAFETY: `group` holds `N * dim` values.
+        out.copy_from_slice(&unsafe { sum_own::<V, S, N>(group.as_ptr(), dim) });
+    }
+    for (row, out) in groups.remainder().chunks_exact(dim).zip(out_groups.into_remainder()) {
         // SAFETY: `row` holds `dim` values.
-        [*out] = unsafe { sum_rows::<V, S, f32, f32, 1>(row.as_ptr(), row.as_ptr(), dim) };
+        [*out] = unsafe { sum_own::<V, S, 1>(row.as_ptr(), dim) };
     }
 }
 
@@ -304,35 +339,32 @@ pub(super) unsafe fn any_within<V: Vector>(dots: &[f32], offsets: &[f32], limit:
     }
 }
 
-/// See [`scalar::two_least`].
+/// See [`scalar::two_least`]. Indices are counted as `f32`, exact below 2^24; blocks of a panel are far shorter.
 #[inline(always)]
 pub(super) unsafe fn two_least<V: Vector>(dots: &[f32], offsets: &[f32]) -> scalar::TwoLeast {
+    const LANE_NUMBERS: [f32; LANES] = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
     let len = dots.len().min(offsets.len());
-    let (mut least, mut second, mut step) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-    // SAFETY: the offsets stay below the length of both slices, a multiple of sixteen; the arrays hold sixteen.
+    // SAFETY: the offsets stay below the length of both slices, a multiple of sixteen; the array holds sixteen.
     unsafe {
-        let minus_two = V::splat_f32(-2.0);
-        let (mut v_least, mut v_second) = (V::splat_f32(f32::INFINITY), V::splat_f32(f32::INFINITY));
-        // The step at which a lane's least was found, as a number: exact below 2^24 steps.
-        let (mut v_step, mut now, one) = (V::splat_f32(0.0), V::splat_f32(0.0), V::splat_f32(1.0));
+        let (minus_two, infinity) = (V::splat_f32(-2.0), V::splat_f32(f32::INFINITY));
+        // In each lane: the least so far and its index, and the least but that one.
+        let (mut least, mut second) = (infinity, infinity);
+        let mut now = V::load_f32(LANE_NUMBERS.as_ptr());
+        let (mut index, step) = (now, V::splat_f32(LANES as f32));
         for i in (0..len - len % LANES).step_by(LANES) {
-            let value =
-                V::mul_add_f32(minus_two, V::load_f32(dots.as_ptr().add(i)), V::load_f32(offsets.as_ptr().add(i)));
-            v_second = V::min_f32(V::max_f32(value, v_least), v_second);
-            v_step = V::select_less(value, v_least, now, v_step);
-            v_least = V::min_f32(value, v_least);
-            now = V::add_f32(now, one);
+            let (dot, offset) = (V::load_f32(dots.as_ptr().add(i)), V::load_f32(offsets.as_ptr().add(i)));
+            let value = V::mul_add_f32(minus_two, dot, offset);
+            second = V::min_f32(V::max_f32(value, least), second);
+            index = V::select_less(value, least, now, index);
+            least = V::min_f32(value, least);
+            now = V::add_f32(now, step);
         }
-        V::store_f32(least.as_mut_ptr(), v_least);
-        V::store_f32(second.as_mut_ptr(), v_second);
-        V::store_f32(step.as_mut_ptr(), v_step);
+        let best = V::least(least);
+        let best_index = V::least(V::select_equal(least, V::splat_f32(best), index, infinity));
+        // The second best of all is the second of the winning lane or the best of another.
+        let rest = V::select_equal(index, V::splat_f32(best_index), second, least);
+        scalar::TwoLeast { least: best, index: best_index as usize, second: V::least(rest) }
     }
-    let mut found = scalar::TwoLeast::NONE;
-    for lane in 0..LANES {
-        found.offer(least[lane], step[lane] as usize * LANES + lane);
-        found.second = found.second.min(second[lane]);
-    }
-    found
 }
 
 /// See [`scalar::excess_sum`].
@@ -349,5 +381,11 @@ pub(super) unsafe fn excess_sum<V: Vector>(dots: &[f32], error: f32) -> f32 {
         }
         V::store_f32(lanes.as_mut_ptr(), sum);
     }
-    lanes.iter().sum()
+    // Halving rather than one after the other: fewer additions that wait for each other.
+    for width in [8, 4, 2, 1] {
+        for lane in 0..width {
+            lanes[lane] += lanes[lane + width];
+        }
+    }
+    lanes[0]
 }

@@ -57,6 +57,10 @@ pub(super) trait Vector: Copy {
     unsafe fn max_f32(a: Self::F32, b: Self::F32) -> Self::F32;
     /// Lane by lane: `value` where `a < b`, else `other`. False where either is NaN.
     unsafe fn select_less(a: Self::F32, b: Self::F32, value: Self::F32, other: Self::F32) -> Self::F32;
+    /// Lane by lane: `value` where `a == b`, else `other`.
+    unsafe fn select_equal(a: Self::F32, b: Self::F32, value: Self::F32, other: Self::F32) -> Self::F32;
+    /// The least of the lanes, none of them NaN.
+    unsafe fn least(a: Self::F32) -> f32;
     /// Whether in some lane `a > b` is false, as it is where either is NaN.
     unsafe fn any_not_greater(a: Self::F32, b: Self::F32) -> bool;
 }

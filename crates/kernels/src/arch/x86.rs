@@ -21,13 +21,13 @@ macro_rules! wrappers {
             #[target_feature(enable = $features)]
             pub(in crate::arch) fn sq_norms_f32(rows: &[f32], dim: usize, out: &mut [f64]) {
                 // SAFETY: see above.
-                unsafe { generic::of_rows::<V, Product>(rows, dim, out) }
+                unsafe { generic::of_rows::<V, Product, $group>(rows, dim, out) }
             }
 
             #[target_feature(enable = $features)]
             pub(in crate::arch) fn l1_norms_f32(rows: &[f32], dim: usize, out: &mut [f64]) {
                 // SAFETY: see above.
-                unsafe { generic::of_rows::<V, Abs>(rows, dim, out) }
+                unsafe { generic::of_rows::<V, Abs, $group>(rows, dim, out) }
             }
 
             #[target_feature(enable = $features)]
@@ -246,6 +246,16 @@ impl Vector for Avx512 {
         unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), other, value) }
     }
     #[inline(always)]
+    unsafe fn select_equal(a: Self::F32, b: Self::F32, value: Self::F32, other: Self::F32) -> Self::F32 {
+        // SAFETY: see above.
+        unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), other, value) }
+    }
+    #[inline(always)]
+    unsafe fn least(a: Self::F32) -> f32 {
+        // SAFETY: see above.
+        unsafe { least_eight(_mm256_min_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a))) }
+    }
+    #[inline(always)]
     unsafe fn any_not_greater(a: Self::F32, b: Self::F32) -> bool {
         // SAFETY: see above.
         unsafe { _mm512_cmp_ps_mask::<_CMP_NGT_UQ>(a, b) != 0 }
@@ -428,6 +438,21 @@ impl Vector for Avx2 {
         }
     }
     #[inline(always)]
+    unsafe fn select_equal(a: Self::F32, b: Self::F32, value: Self::F32, other: Self::F32) -> Self::F32 {
+        // SAFETY: see above.
+        unsafe {
+            [
+                _mm256_blendv_ps(other[0], value[0], _mm256_cmp_ps::<_CMP_EQ_OQ>(a[0], b[0])),
+                _mm256_blendv_ps(other[1], value[1], _mm256_cmp_ps::<_CMP_EQ_OQ>(a[1], b[1])),
+            ]
+        }
+    }
+    #[inline(always)]
+    unsafe fn least(a: Self::F32) -> f32 {
+        // SAFETY: see above.
+        unsafe { least_eight(_mm256_min_ps(a[0], a[1])) }
+    }
+    #[inline(always)]
     unsafe fn any_not_greater(a: Self::F32, b: Self::F32) -> bool {
         // SAFETY: see above.
         unsafe {
@@ -449,5 +474,19 @@ unsafe fn sum_eight(low: __m256d, high: __m256d) -> f64 {
         let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd::<1>(four));
         // + 0.0: see `generic` on negative zero.
         _mm_cvtsd_f64(two) + _mm_cvtsd_f64(_mm_unpackhi_pd(two, two)) + 0.0
+    }
+}
+
+/// The least of eight lanes.
+///
+/// # Safety
+/// The processor has AVX.
+#[inline(always)]
+unsafe fn least_eight(eight: __m256) -> f32 {
+    // SAFETY: the caller's.
+    unsafe {
+        let four = _mm_min_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+        let two = _mm_min_ps(four, _mm_movehl_ps(four, four));
+        _mm_cvtss_f32(_mm_min_ss(two, _mm_movehdup_ps(two)))
     }
 }

@@ -1,7 +1,7 @@
 //! Squared distances of rows to a panel of centers: nearest center, pairs below a limit.
 
 use super::tiles::{PanelScratch, Right, padded_len};
-use super::{LARGE, MAX_DIM, U, f64_error, round_down, round_up, underflow};
+use super::{LARGE, MAX_DIM, U, f64_error, round_down, underflow};
 use crate::scalar::TwoLeast;
 use crate::{Kernels, LANES, Rows, arch, dot_error};
 use std::ops::Range;
@@ -134,8 +134,11 @@ impl Panel {
         }
         // A canonical distance below the (positive) limit is a true one below this.
         let limit = limit * (1.0 + f64_error(self.dim()));
-        let own = (row_sq_norm * (1.0 - self.error)).next_down();
-        round_up(((limit - own).next_up() + 4.0 * underflow(self.dim())).next_up())
+        let own = row_sq_norm * (1.0 - self.error);
+        let threshold = (limit - own + 4.0 * underflow(self.dim())) as f32;
+        // Up by more than the conversion may have gone down. What that leaves of subnormal numbers and of the rounding
+        // above is covered by the room in `underflow` and `f64_error`.
+        threshold + threshold.abs() * f32::EPSILON
     }
 }
 
