@@ -71,6 +71,23 @@ impl Tile<'_> {
     }
 }
 
+impl PanelScratch {
+    /// The most bytes it holds after calls of at most `n_rows` rows of `dim` values against `k` vectors.
+    pub fn bytes(n_rows: usize, k: usize, dim: usize) -> u64 {
+        let rows = tile_rows(dim).min(n_rows) as u64;
+        rows * (4 * dim as u64 + 4 * padded_len(k.min(BLOCK)) as u64 + 8)
+    }
+}
+
+/// The first `len` values of `buffer`, contents unspecified; grows it by no more than that takes.
+fn sized<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
+    if buffer.len() < len {
+        buffer.reserve_exact(len - buffer.len());
+        buffer.resize(len, T::default());
+    }
+    &mut buffer[..len]
+}
+
 /// Rows per tile.
 fn tile_rows(dim: usize) -> usize {
     (TILE_VALUES / dim).clamp(MIN_ROWS, TILE_ROWS)
@@ -99,9 +116,9 @@ impl Kernels {
             let sq_norms = match row_sq_norms {
                 Some(norms) => &norms[range.clone()],
                 None => {
-                    sq_norms.resize(range.len(), 0.0);
+                    let sq_norms = sized(sq_norms, range.len());
                     arch::sq_norms_f32(self, left, dim, sq_norms);
-                    &*sq_norms
+                    sq_norms
                 }
             };
             for first in (0..right.len()).step_by(BLOCK) {
@@ -117,7 +134,7 @@ impl Kernels {
         match (rows.values(), offset) {
             (Values::F32(values), None) => values,
             (_, offset) => {
-                buffer.resize(rows.len() * rows.dim(), 0.0);
+                let buffer = sized(buffer, rows.len() * rows.dim());
                 match offset {
                     Some(offset) => self.widen_offset(rows, offset, buffer),
                     None => self.widen(rows, buffer),
@@ -131,14 +148,32 @@ impl Kernels {
     fn padded_products<'a>(self, left: &[f32], right: &[f32], dim: usize, buffer: &'a mut Vec<f32>) -> &'a [f32] {
         let (m, k) = (left.len() / dim, right.len() / dim);
         let stride = padded_len(k);
-        if buffer.len() < m * stride {
-            buffer.resize(m * stride, 0.0);
-        }
-        let dots = &mut buffer[..m * stride];
+        let dots = sized(buffer, m * stride);
         if k < stride {
             dots.chunks_exact_mut(stride).for_each(|row| row[k..].fill(0.0));
         }
         self.product(left, right, dim, dots, stride);
         dots
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Block, Isa, Panel, f16};
+
+    #[test]
+    fn scratch_holds_no_more_than_it_says() {
+        let kernels = Kernels::new(Isa::Scalar).expect("always there");
+        for (n, k, dim) in [(1_usize, 1, 1), (100, 17, 5), (1500, 3, 2), (20, 600, 3)] {
+            let (mut scratch, panel) = (PanelScratch::default(), Panel::new(kernels, &vec![1.0; k * dim], dim, None));
+            for n in [n.div_ceil(3), n.div_ceil(2), n] {
+                let block = Block::F16(vec![f16::ONE; n * dim]);
+                kernels.assign(block.rows(dim), None, &panel, &mut scratch, &mut vec![0; n]);
+            }
+            let PanelScratch { left, dots, sq_norms } = &scratch;
+            let held = 4 * left.capacity() + 4 * dots.capacity() + 8 * sq_norms.capacity();
+            assert!(held as u64 <= PanelScratch::bytes(n, k, dim), "{n} {k} {dim}: {held}");
+        }
     }
 }

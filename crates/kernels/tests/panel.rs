@@ -1,0 +1,413 @@
+//! Panel verbs: bounds hold on hostile values, filters drop nothing, canonical answers are those of a full search.
+
+mod common;
+
+use common::{DTYPES, Random, bits, fast, scalar};
+use proptest::prelude::*;
+use subsel_kernels::{Block, Directions, Dtype, Kernels, Nearest, Panel, PanelScratch, Rows, bf16, dot_error, f16};
+
+fn all() -> impl Iterator<Item = Kernels> {
+    fast().chain([scalar()])
+}
+
+/// What makes rows awkward.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Plain,
+    /// A mean far larger than the spread: distances by products cancel.
+    FarMean,
+    /// Few different values: ties and duplicates everywhere.
+    Ties,
+    Subnormal,
+    /// Plain, with a row of 1e30 now and then: products overflow.
+    Outliers,
+    /// Every magnitude in one row.
+    Mixed,
+}
+
+const KINDS: [Kind; 6] = [Kind::Plain, Kind::FarMean, Kind::Ties, Kind::Subnormal, Kind::Outliers, Kind::Mixed];
+
+fn values(random: &mut Random, kind: Kind, rows: usize, dim: usize) -> Vec<f32> {
+    let mut out = Vec::with_capacity(rows * dim);
+    for _ in 0..rows {
+        let huge = random.bits().is_multiple_of(13);
+        out.extend((0..dim).map(|_| match kind {
+            Kind::Plain => random.normal(),
+            Kind::FarMean => 300.0 + random.normal(),
+            Kind::Ties => (random.bits() % 2) as f32,
+            Kind::Subnormal => 1e-40 * random.normal(),
+            Kind::Outliers if huge => 1e30 * random.normal(),
+            Kind::Outliers => random.normal(),
+            Kind::Mixed => random.awkward(),
+        }));
+    }
+    out
+}
+
+/// Canonical squared distances of every row to every center.
+fn exact(left: &[f32], centers: &[f32], dim: usize) -> Vec<Vec<f64>> {
+    let of_row = |row: &[f32]| {
+        let mut out = vec![0.0; centers.len() / dim];
+        Kernels::best().sq_dists(row, centers, &mut out);
+        out
+    };
+    left.chunks_exact(dim).map(of_row).collect()
+}
+
+fn lowest_of_least(sq_dists: &[f64]) -> u32 {
+    let least = sq_dists.iter().copied().fold(f64::INFINITY, f64::min);
+    sq_dists.iter().position(|v| *v == least).expect("not empty") as u32
+}
+
+const EMPTY: Nearest = Nearest { index: 0, sq_dist: 0.0, second: 0.0, error: 0.0 };
+
+/// Checks all verbs on one set of rows and centers; `left` is compared as `f32`, in which it is exact.
+fn check(kernels: Kernels, left: &[f32], rows: Rows<'_>, centers: &[f32], offset: Option<&[f32]>, what: &str) {
+    let dim = rows.dim();
+    let truth = exact(left, centers, dim);
+    let panel = Panel::new(kernels, centers, dim, offset);
+    let mut scratch = PanelScratch::default();
+
+    let mut nearest = vec![EMPTY; rows.len()];
+    kernels.nearest(rows, None, &panel, &mut scratch, &mut nearest);
+    for (found, truth) in nearest.iter().zip(&truth).filter(|(found, _)| found.error.is_finite()) {
+        let error = (found.sq_dist - truth[found.index as usize]).abs();
+        assert!(error <= found.error, "{what}: {found:?} {error}");
+        for (center, sq_dist) in truth.iter().enumerate().filter(|(center, _)| *center != found.index as usize) {
+            assert!(found.second - found.error <= *sq_dist, "{what}: {found:?} {center} {sq_dist}");
+        }
+        assert!(!found.is_certain() || found.index == lowest_of_least(truth), "{what}: {found:?}");
+    }
+
+    let mut assigned = vec![0; rows.len()];
+    kernels.assign(rows, None, &panel, &mut scratch, &mut assigned);
+    let want: Vec<u32> = truth.iter().map(|truth| lowest_of_least(truth)).collect();
+    assert_eq!(assigned, want, "{what}");
+    let mut sq_dists = vec![0.0; rows.len()];
+    kernels.sq_dists_paired(rows, &panel, &assigned, &mut sq_dists);
+    let want: Vec<f64> = truth.iter().zip(&want).map(|(truth, index)| truth[*index as usize]).collect();
+    assert_eq!(bits(&sq_dists), bits(&want), "{what}");
+
+    check_filter(kernels, rows, &panel, &truth, what);
+    check_shrinking(kernels, rows, &panel, &truth, what);
+}
+
+/// Every pair below its limit is visited, once, centers ascending; limits just above some true distance.
+fn check_filter(kernels: Kernels, rows: Rows<'_>, panel: &Panel, truth: &[Vec<f64>], what: &str) {
+    for rank in [0, panel.len() / 2, panel.len() - 1] {
+        let limit_of = |truth: &Vec<f64>| {
+            let mut sorted = truth.clone();
+            sorted.sort_by(f64::total_cmp);
+            sorted[rank].next_up()
+        };
+        let limits: Vec<f64> = truth.iter().map(limit_of).collect();
+        let mut visited = vec![Vec::new(); rows.len()];
+        kernels.candidates_below(rows, None, panel, &limits, &mut PanelScratch::default(), |row, center| {
+            visited[row].push(center);
+        });
+        for ((visited, truth), limit) in visited.iter().zip(truth).zip(&limits) {
+            assert!(visited.is_sorted_by(|a, b| a < b), "{what}: {visited:?}");
+            let below = (0..truth.len()).filter(|center| truth[*center] < *limit);
+            below.for_each(|center| assert!(visited.binary_search(&center).is_ok(), "{what}: {center} of {limit}"));
+        }
+    }
+}
+
+/// The three nearest of each row, found with a limit that shrinks.
+fn check_shrinking(kernels: Kernels, rows: Rows<'_>, panel: &Panel, truth: &[Vec<f64>], what: &str) {
+    let mut limits = vec![f64::INFINITY; rows.len()];
+    let mut lists: Vec<Vec<f64>> = vec![Vec::new(); rows.len()];
+    kernels.candidates_shrinking(rows, None, panel, &mut limits, &mut PanelScratch::default(), |row, center, limit| {
+        let list = &mut lists[row];
+        if truth[row][center] < limit {
+            list.push(truth[row][center]);
+            list.sort_by(f64::total_cmp);
+            list.truncate(3);
+        }
+        if list.len() == 3 { list[2] } else { limit }
+    });
+    for ((list, truth), limit) in lists.iter().zip(truth).zip(limits) {
+        let mut sorted = truth.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted.truncate(3);
+        assert_eq!(list, &sorted, "{what}");
+        assert!(sorted.len() < 3 || limit == sorted[2]);
+    }
+}
+
+#[test]
+fn bounds_and_answers_hold_for_hostile_values() {
+    let mut random = Random(11);
+    for kind in KINDS {
+        for (n, dim, k) in [(9, 1, 1), (20, 2, 15), (33, 16, 16), (33, 17, 17), (20, 48, 64), (10, 513, 33)] {
+            let left = values(&mut random, kind, n, dim);
+            let mut centers = values(&mut random, kind, k, dim);
+            // Some centers are rows: distances of zero.
+            for i in (0..k.min(n)).step_by(3) {
+                centers[i * dim..(i + 1) * dim].copy_from_slice(&left[i * dim..(i + 1) * dim]);
+            }
+            let offset = values(&mut random, kind, 1, dim);
+            for kernels in all() {
+                for offset in [None, Some(offset.as_slice())] {
+                    let what = format!("{kind:?} {n}x{dim}x{k} {kernels:?} offset {}", offset.is_some());
+                    check(kernels, &left, Rows::from_f32(&left, dim), &centers, offset, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn blocks_and_tiles_join_without_a_seam() {
+    let mut random = Random(12);
+    for (n, dim, k) in [(1030, 3, 5), (40, 5, 513), (40, 5, 1100), (1025, 4, 530)] {
+        let (left, centers) = (values(&mut random, Kind::Ties, n, dim), values(&mut random, Kind::Plain, k, dim));
+        for kernels in all() {
+            check(kernels, &left, Rows::from_f32(&left, dim), &centers, None, &format!("{n}x{dim}x{k} {kernels:?}"));
+        }
+    }
+}
+
+#[test]
+fn every_storage_type_is_taken() {
+    let mut random = Random(13);
+    let (n, dim, k) = (21, 19, 18);
+    for dtype in DTYPES {
+        let block = match dtype {
+            Dtype::F32 => Block::F32(random.normals(n * dim)),
+            Dtype::F16 => Block::F16(
+                (0..n * dim).map(|_| f16::from_f32((random.normal() * 20000.0).clamp(-65504.0, 65504.0))).collect(),
+            ),
+            Dtype::Bf16 => Block::Bf16((0..n * dim).map(|_| bf16::from_f32(random.normal())).collect()),
+            other => random.block(other, n * dim),
+        };
+        let mut left = vec![0.0; n * dim];
+        scalar().widen(block.rows(dim), &mut left);
+        let centers: Vec<f32> = left[..k * dim].iter().map(|v| v * (1.0 + 0.1 * random.normal())).collect();
+        for kernels in all() {
+            check(kernels, &left, block.rows(dim), &centers, None, &format!("{dtype:?}"));
+            check(kernels, &left, block.rows(dim), &centers, Some(&centers[..dim]), &format!("{dtype:?} offset"));
+        }
+    }
+}
+
+#[test]
+fn norms_given_or_computed_make_no_difference() {
+    let mut random = Random(14);
+    let (n, dim, k) = (50, 40, 21);
+    let (left, centers) = (values(&mut random, Kind::FarMean, n, dim), values(&mut random, Kind::FarMean, k, dim));
+    let rows = Rows::from_f32(&left, dim);
+    for kernels in all() {
+        for offset in [None, Some(&left[..dim])] {
+            let panel = Panel::new(kernels, &centers, dim, offset);
+            let mut norms = vec![0.0; n];
+            match offset {
+                Some(offset) => kernels.sq_norms_offset(rows, offset, &mut norms),
+                None => kernels.sq_norms(rows, &mut norms),
+            }
+            let run = |norms: Option<&[f64]>| {
+                let mut out = vec![EMPTY; n];
+                kernels.nearest(rows, norms, &panel, &mut PanelScratch::default(), &mut out);
+                out
+            };
+            assert_eq!(run(Some(&norms)), run(None), "{kernels:?}");
+        }
+    }
+}
+
+#[test]
+fn an_offset_near_the_mean_leaves_less_in_doubt() {
+    let mut random = Random(15);
+    let (n, dim, k) = (100, 64, 10);
+    let (left, centers) = (values(&mut random, Kind::FarMean, n, dim), values(&mut random, Kind::FarMean, k, dim));
+    let doubtful = |offset: Option<&[f32]>| {
+        let kernels = Kernels::best();
+        let panel = Panel::new(kernels, &centers, dim, offset);
+        let mut out = vec![EMPTY; n];
+        kernels.nearest(Rows::from_f32(&left, dim), None, &panel, &mut PanelScratch::default(), &mut out);
+        out.iter().filter(|nearest| !nearest.is_certain()).count()
+    };
+    assert!(doubtful(None) > n / 2);
+    assert_eq!(doubtful(Some(&[300.0; 64])), 0);
+}
+
+#[test]
+fn few_pairs_beyond_the_limit_are_visited() {
+    let mut random = Random(16);
+    let (n, dim, k) = (500, 128, 100);
+    let (left, centers) = (values(&mut random, Kind::Plain, n, dim), values(&mut random, Kind::Plain, k, dim));
+    let truth = exact(&left, &centers, dim);
+    let limits: Vec<f64> = truth.iter().map(|t| t[lowest_of_least(t) as usize] * 0.999).collect();
+    for kernels in all() {
+        let panel = Panel::new(kernels, &centers, dim, None);
+        let mut visited = 0;
+        let rows = Rows::from_f32(&left, dim);
+        kernels.candidates_below(rows, None, &panel, &limits, &mut PanelScratch::default(), |_, _| visited += 1);
+        assert_eq!(visited, 0, "a thousandth below the nearest, far more than the error");
+        let zero = vec![0.0; n];
+        kernels.candidates_below(rows, None, &panel, &zero, &mut PanelScratch::default(), |_, _| visited += 1);
+        assert_eq!(visited, 0, "no distance is below zero");
+    }
+}
+
+#[test]
+fn one_huge_center_costs_the_others_nothing() {
+    let mut random = Random(17);
+    let (n, dim, k) = (200, 32, 20);
+    let left = values(&mut random, Kind::Plain, n, dim);
+    let mut centers = values(&mut random, Kind::Plain, k, dim);
+    centers[5 * dim..6 * dim].fill(1e30);
+    let truth = exact(&left, &centers, dim);
+    let limits: Vec<f64> = truth.iter().map(|t| t[lowest_of_least(t) as usize] * 0.999).collect();
+    for kernels in all() {
+        let panel = Panel::new(kernels, &centers, dim, None);
+        let mut visited = Vec::new();
+        let rows = Rows::from_f32(&left, dim);
+        kernels.candidates_below(rows, None, &panel, &limits, &mut PanelScratch::default(), |_, c| visited.push(c));
+        assert_eq!(visited, vec![5; n], "its pairs are open, all others decided");
+    }
+}
+
+#[test]
+fn panel_products_keep_their_bound() {
+    let mut random = Random(18);
+    for kind in [Kind::Plain, Kind::FarMean, Kind::Subnormal] {
+        for (n, dim, k) in [(1, 1, 1), (7, 5, 3), (40, 33, 17), (33, 513, 40), (3, 4097, 2)] {
+            let (left, right) = (values(&mut random, kind, n, dim), values(&mut random, kind, k, dim));
+            for kernels in all() {
+                let mut out = vec![f32::NAN; n * k];
+                kernels.panel_dots(&left, &right, dim, &mut out);
+                let dot =
+                    |x: &[f32], y: &[f32]| -> f64 { x.iter().zip(y).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum() };
+                for (i, x) in left.chunks_exact(dim).enumerate() {
+                    for (j, y) in right.chunks_exact(dim).enumerate() {
+                        let bound =
+                            dot_error(dim) * (dot(x, x) * dot(y, y)).sqrt() + dim as f64 * f64::from(f32::MIN_POSITIVE);
+                        let error = (f64::from(out[i * k + j]) - dot(x, y)).abs();
+                        assert!(error <= bound, "{kind:?} {dim} {kernels:?}: {error} > {bound}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `k` orthonormal vectors.
+fn orthonormal(random: &mut Random, k: usize, dim: usize) -> Vec<f64> {
+    let mut out = Vec::new();
+    (0..k).for_each(|_| extend_orthonormal(random, &mut out, dim));
+    out
+}
+
+/// One more, by Gram-Schmidt twice over.
+fn extend_orthonormal(random: &mut Random, out: &mut Vec<f64>, dim: usize) {
+    let mut v: Vec<f64> = (0..dim).map(|_| f64::from(random.normal())).collect();
+    for _ in 0..2 {
+        for q in out.chunks_exact(dim) {
+            let dot: f64 = v.iter().zip(q).map(|(a, b)| a * b).sum();
+            scalar().subtract_scaled(&mut v, dot, q);
+        }
+    }
+    let norm = v.iter().map(|a| a * a).sum::<f64>().sqrt();
+    out.extend(v.iter().map(|a| a / norm));
+}
+
+#[test]
+fn projections_are_bounded_from_below_and_closely() {
+    let mut random = Random(19);
+    for kind in KINDS {
+        for (n, dim, k) in [(10, 3, 2), (20, 64, 33), (1030, 20, 16), (12, 540, 530)] {
+            let left = values(&mut random, kind, n, dim);
+            let q = orthonormal(&mut random, k, dim);
+            let offset = values(&mut random, kind, 1, dim);
+            for kernels in all() {
+                for offset in [None, Some(offset.as_slice())] {
+                    let directions = Directions::new(kernels, &q, dim, offset);
+                    let mut bounds = vec![f64::NAN; n];
+                    let rows = Rows::from_f32(&left, dim);
+                    kernels.sq_dot_sums(rows, None, &directions, &mut PanelScratch::default(), &mut bounds);
+                    for (row, bound) in left.chunks_exact(dim).zip(&bounds) {
+                        let less = |i: usize| f64::from(row[i]) - offset.map_or(0.0, |offset| f64::from(offset[i]));
+                        let dot = |q: &[f64]| (0..dim).map(|i| less(i) * q[i]).sum::<f64>();
+                        let sum: f64 = q.chunks_exact(dim).map(|q| dot(q).powi(2)).sum();
+                        let sq_norm: f64 = (0..dim).map(|i| less(i).powi(2)).sum();
+                        let what = format!("{kind:?} {dim} {k} {kernels:?}: {bound} of {sum}");
+                        assert!(*bound <= sum * (1.0 + 1e-12) && *bound >= 0.0, "{what}");
+                        if matches!(kind, Kind::Plain | Kind::FarMean) {
+                            let loss = 2.5 * (dot_error(dim) + 2e-7) * (k as f64).sqrt() + (k + 32) as f64 * 1e-7;
+                            assert!(*bound >= sum - loss * sq_norm, "{what}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn directions_at_right_angles_to_a_row_say_nothing_of_it() {
+    // All that is computed here is rounding, which the bound must not take for a projection.
+    let mut random = Random(20);
+    for (dim, k) in [(3, 1), (64, 5), (513, 20)] {
+        let row = values(&mut random, Kind::FarMean, 1, dim);
+        let offset = random.normals(dim);
+        for offset in [None, Some(offset.as_slice())] {
+            let less: Vec<f64> =
+                (0..dim).map(|i| f64::from(row[i]) - offset.map_or(0.0, |offset| f64::from(offset[i]))).collect();
+            let norm = less.iter().map(|a| a * a).sum::<f64>().sqrt();
+            let mut q: Vec<f64> = less.iter().map(|a| a / norm).collect();
+            (0..k).for_each(|_| extend_orthonormal(&mut random, &mut q, dim));
+            for kernels in all() {
+                let directions = Directions::new(kernels, &q[dim..], dim, offset);
+                let (mut bound, rows) = ([f64::NAN], Rows::from_f32(&row, dim));
+                kernels.sq_dot_sums(rows, None, &directions, &mut PanelScratch::default(), &mut bound);
+                assert_eq!(bound, [0.0], "{dim} {k} {kernels:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rounding_by_the_offset_is_allowed_for() {
+    // One value per row, rows and center on either side of the offset in different binades.
+    let mut random = Random(21);
+    for _ in 0..100 {
+        let left: Vec<f32> = (0..1000).map(|_| (1.0 + 0.05 * random.unit()) as f32).collect();
+        let center = [-(1.0 - 0.05 * random.unit()) as f32];
+        let offset = [((random.unit() - 0.5) * 4e-7) as f32];
+        let (rows, truth) = (Rows::from_f32(&left, 1), exact(&left, &center, 1));
+        for kernels in all() {
+            let panel = Panel::new(kernels, &center, 1, Some(&offset));
+            check_filter(kernels, rows, &panel, &truth, "offset");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_shape_is_searched_rightly(n in 1_usize..40, dim in 1_usize..70, k in 1_usize..70, kind in 0_usize..6, seed: u64) {
+        let mut random = Random(seed);
+        let (left, centers) = (values(&mut random, KINDS[kind], n, dim), values(&mut random, KINDS[kind], k, dim));
+        let offset = random.normals(dim);
+        for kernels in all() {
+            check(kernels, &left, Rows::from_f32(&left, dim), &centers, None, "plain");
+            check(kernels, &left, Rows::from_f32(&left, dim), &centers, Some(&offset), "offset");
+        }
+    }
+}
+
+#[test]
+fn no_rows_are_fine() {
+    for kernels in all() {
+        let panel = Panel::new(kernels, &[1.0, 2.0], 2, None);
+        let (rows, mut scratch) = (Rows::from_f32(&[], 2), PanelScratch::default());
+        kernels.nearest(rows, None, &panel, &mut scratch, &mut []);
+        kernels.assign(rows, Some(&[]), &panel, &mut scratch, &mut []);
+        let directions = Directions::new(kernels, &[], 2, None);
+        let mut out = [1.0];
+        kernels.sq_dot_sums(Rows::from_f32(&[1.0, 2.0], 2), None, &directions, &mut scratch, &mut out);
+        assert_eq!(out, [0.0], "nothing lies in the span of nothing");
+    }
+}
