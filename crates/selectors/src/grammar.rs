@@ -48,7 +48,7 @@ pub fn parse(text: &str) -> Result<Box<dyn Selector>, GrammarError> {
     let reader = Reader { text };
     let mut at = 0;
     let mut chain: Option<Box<dyn Selector>> = None;
-    for stage in text.split('+') {
+    for stage in stages(text) {
         let (selector, refine) = reader.stage(stage, at, chain.is_some())?;
         chain = Some(match chain {
             None => selector,
@@ -57,6 +57,22 @@ pub fn parse(text: &str) -> Result<Box<dyn Selector>, GrammarError> {
         at += stage.len() + 1;
     }
     chain.ok_or_else(|| reader.error(0, "a method is needed".into(), None))
+}
+
+/// The stages of a chain: parts between single `+`; two in a row belong to a name (`k-means++`).
+fn stages(text: &str) -> Vec<&str> {
+    let mut stages = Vec::new();
+    let (mut from, mut at) = (0, 0);
+    while let Some(found) = text[at..].find('+').map(|i| at + i) {
+        if text[found + 1..].starts_with('+') {
+            at = found + 2;
+        } else {
+            stages.push(&text[from..found]);
+            (from, at) = (found + 1, found + 1);
+        }
+    }
+    stages.push(&text[from..]);
+    stages
 }
 
 /// Writes settings as text, without those that have their defaults.
@@ -227,6 +243,9 @@ mod tests {
             ("norm:norm=l1,pick=largest", "norm:norm=l1,pick=largest"),
             ("gram-schmidt:norm=l2", "gram-schmidt"),
             ("k-center:start=3", "k-center:start=3"),
+            ("k-means++", "k-means-pp"),
+            ("k-means+++norm", "k-means-pp+norm"),
+            ("norm+k-means++:start=2", "norm+k-means-pp:start=2"),
             ("k-center+norm", "k-center+norm"),
             ("k-center+norm:refine=3,norm=linf", "k-center+norm:norm=linf,refine=3"),
             ("random+norm+gram-schmidt", "random+norm+gram-schmidt"),

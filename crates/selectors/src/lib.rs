@@ -22,6 +22,7 @@
 
 mod allocate;
 mod budget;
+mod clustering;
 mod context;
 mod distinct;
 mod error;

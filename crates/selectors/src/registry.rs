@@ -3,7 +3,7 @@
 
 use crate::method::{Entry, Selector, build};
 use crate::methods::{
-    gram_schmidt::GramSchmidt, k_center::KCenter, k_means_pp::KMeansPp, norm::Norm, random::Random, stratified::Stratified,
+    gram_schmidt::GramSchmidt, k_center::KCenter, k_means_centers::KMeansCenters, k_means_pp::KMeansPp, norm::Norm, random::Random, stratified::Stratified,
 };
 
 /// All methods, in the order in which they are listed.
@@ -15,6 +15,7 @@ pub fn all() -> &'static [Entry] {
         Entry { info: &crate::methods::gram_schmidt::INFO, build: build::<GramSchmidt> },
         Entry { info: &crate::methods::k_center::INFO, build: build::<KCenter> },
         Entry { info: &crate::methods::k_means_pp::INFO, build: build::<KMeansPp> },
+        Entry { info: &crate::methods::k_means_centers::INFO, build: build::<KMeansCenters> },
     ];
     ALL
 }
@@ -24,8 +25,15 @@ pub fn find(name: &str) -> Option<&'static Entry> {
     all().iter().find(|entry| entry.info.name == name || entry.info.aliases.contains(&name))
 }
 
-/// The default method for a budget, and why, in one line.
+/// Up to this many picks, and this share of the candidates, the default is to cover the pool.
+const MOST_TO_COVER: (usize, f64) = (2000, 1.0 / 20.0);
+
+/// The method used where none is named, and why, in one line.
 pub fn default_for(budget: usize, candidates: usize) -> (Box<dyn Selector>, &'static str) {
-    let _ = (budget, candidates);
-    (Box::new(GramSchmidt::default()), "placeholder until k-means-centers lands")
+    let (most, share) = MOST_TO_COVER;
+    if budget <= most && budget as f64 <= share * candidates as f64 {
+        (Box::new(KMeansCenters::default()), "few picks are best spent on one typical row per cluster")
+    } else {
+        (Box::new(Random::default()), "at this share of the pool no label-free method is reliably better than chance")
+    }
 }

@@ -67,3 +67,13 @@ pub(crate) fn chi_square_ok(counts: &[u32], probabilities: &[f64]) -> bool {
     }
     chi2 < limit
 }
+
+/// All values of a pool, row by row.
+pub(crate) fn values_of(pool: &LinePool) -> Vec<f32> {
+    use subsel_formats::RowSource;
+    let mut scratch = subsel_kernels::Block::default();
+    let rows = pool.source.rows(0..pool.source.n_rows(), &mut scratch).expect("rows in memory");
+    let mut values = vec![0.0; rows.len() * rows.dim()];
+    subsel_kernels::Kernels::best().widen(rows, &mut values);
+    values
+}

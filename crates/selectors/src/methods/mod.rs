@@ -2,6 +2,7 @@
 
 pub mod gram_schmidt;
 pub mod k_center;
+pub mod k_means_centers;
 pub mod k_means_pp;
 pub mod norm;
 pub mod random;

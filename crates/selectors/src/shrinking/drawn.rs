@@ -79,6 +79,11 @@ impl Drawn {
         }
     }
 
+    /// Puts a row just drawn back in play, so that it can be drawn again.
+    pub(crate) fn put_back(&mut self, found: DrawnRow) {
+        self.tree.set(found.row, units(found.value, self.scale));
+    }
+
     /// Trials so far, accepted ones included.
     pub(crate) fn trials(&self) -> u64 {
         self.trials

@@ -1,11 +1,11 @@
 //! The distance of every row to the nearest row taken: what k-center and k-means++ share.
 
-use subsel_kernels::Block;
+use subsel_kernels::{Block, Panel, PanelScratch};
 
 use super::{Known, Shrinking};
 use crate::context::Context;
 use crate::pool::CheckedPool;
-use crate::scan;
+use crate::scan::{self, BlockAt};
 use crate::Error;
 
 /// What is known of one row: 16 bytes.
@@ -73,6 +73,21 @@ impl<'p> Nearest<'p> {
         self.near.iter().enumerate().map(bound).collect()
     }
 
+    /// The squared distances as they stand, of all rows, candidates or not.
+    pub(crate) fn all_bounds(&self) -> Vec<f64> {
+        self.near.iter().map(|near| near.sq_dist).collect()
+    }
+
+    /// How many rows are taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The values of the rows taken, `(t, d)`.
+    pub(crate) fn into_centers(self) -> Vec<f32> {
+        self.centers
+    }
+
     /// The nearest taken row of a row that is up to date, and its distance.
     pub(crate) fn nearest(&self, row: usize) -> (usize, f64) {
         let near = self.near[row];
@@ -84,31 +99,68 @@ impl<'p> Nearest<'p> {
         rows.iter().try_for_each(|&row| self.add(ctx, row))
     }
 
-    /// Brings every row up to date by one pass.
+    /// Brings every row up to date, by one pass for every [`GROUP`] centers that are new to all.
     pub(crate) fn bring_all_up_to_date(&mut self, ctx: &Context) -> Result<(), Error> {
-        let (centers, dim, total) = (&self.centers, self.pool.dim(), self.rows.len());
-        let kernels = ctx.kernels();
-        scan::for_rows(self.pool, ctx, &mut self.near, Vec::new, |wide, block, near| {
-            wide.resize(block.rows.len() * dim, 0.0);
-            kernels.widen(block.rows, wide);
-            for (x, near) in wide.chunks_exact(dim).zip(near) {
-                for center in near.seen as usize..total {
-                    let c = &centers[center * dim..(center + 1) * dim];
-                    if let Some(sq_dist) = kernels.sq_dist_below(x, c, near.sq_dist) {
-                        (near.sq_dist, near.center) = (sq_dist, center as u32);
-                    }
-                }
-                near.seen = total as u32;
-            }
-            Ok(())
-        })?;
-        (self.refreshed, self.work) = (total, 0.0);
+        let dim = self.pool.dim();
+        while self.refreshed < self.rows.len() {
+            let first = self.refreshed;
+            // Alone at the start: it gives every row a finite distance, by which the others can be filtered.
+            let group = if first == 0 { 1 } else { GROUP };
+            let last = (first + group).min(self.rows.len());
+            let panel = Panel::new(ctx.kernels(), &self.centers[first * dim..last * dim], dim, None);
+            let sq_norms = self.pool.sq_norms();
+            scan::for_rows(self.pool, ctx, &mut self.near, Worker::default, |worker, block, near| {
+                worker.compare(ctx, block, &sq_norms[block.range()], &panel, first, near);
+                Ok(())
+            })?;
+            self.refreshed = last;
+        }
+        self.work = 0.0;
         Ok(())
     }
 
     /// Bytes for a pool of so many rows and so many taken.
     pub(crate) fn bytes(n: usize, dim: usize, taken: usize) -> u64 {
         (n * size_of::<Near>() + 2 * taken * (8 + 4 * dim)) as u64
+    }
+}
+
+/// Centers compared with all rows in one pass, at most.
+const GROUP: usize = 256;
+
+/// Buffers of one worker of a refresh.
+#[derive(Default)]
+struct Worker {
+    scratch: PanelScratch,
+    limits: Vec<f64>,
+    wide: Vec<f32>,
+}
+
+impl Worker {
+    /// Compares the rows of a block with the centers of `panel`, the first of which is number `first`. Products dismiss
+    /// most pairs; the distances of the others are worked out canonically.
+    fn compare(&mut self, ctx: &Context, block: BlockAt<'_>, sq_norms: &[f64], panel: &Panel, first: usize, near: &mut [Near]) {
+        let kernels = ctx.kernels();
+        self.wide.resize(panel.dim(), 0.0);
+        let (wide, mut widened) = (&mut self.wide, None);
+        self.limits.clear();
+        self.limits.extend(near.iter().map(|near| near.sq_dist));
+        kernels.candidates_shrinking(block.rows, Some(sq_norms), panel, &mut self.limits, &mut self.scratch, |row, center, limit| {
+            if widened != Some(row) {
+                kernels.widen(block.rows.slice(row..row + 1), wide);
+                widened = Some(row);
+            }
+            match kernels.sq_dist_below(wide, panel.center(center), limit) {
+                Some(sq_dist) => {
+                    near[row].center = (first + center) as u32;
+                    near[row].sq_dist = sq_dist;
+                    sq_dist
+                }
+                None => limit,
+            }
+        });
+        let seen = (first + panel.len()) as u32;
+        near.iter_mut().for_each(|near| near.seen = near.seen.max(seen));
     }
 }
 

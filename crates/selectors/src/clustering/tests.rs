@@ -1,0 +1,76 @@
+use super::*;
+use crate::context::Settings;
+use crate::pool::Pool;
+use crate::testing::{LinePool, line_pool, mixture_pool};
+
+fn cluster(pool: &LinePool, k: usize, iterations: usize, seed: u64) -> (Clustering, f64) {
+    let settings = Settings { seed, threads: Some(2), ..Settings::default() };
+    let mut ctx = Context::new(&settings).unwrap_or_else(|error| panic!("{error}"));
+    let pool: Pool<'_> = pool.pool();
+    let checked = CheckedPool::new(&pool, &mut ctx).unwrap_or_else(|error| panic!("{error}"));
+    let stream = ctx.stream("test");
+    let clustering = KMeans { k, iterations }.fit(&checked, &ctx, stream).unwrap_or_else(|error| panic!("{error}"));
+    let inertia = clustering.sq_dists(&checked, &ctx).unwrap_or_else(|error| panic!("{error}")).iter().sum();
+    (clustering, inertia)
+}
+
+/// Lloyd as the textbook has it, from the same centers.
+fn naive_inertia(values: &[Vec<f64>], centers: &mut [Vec<f64>], iterations: usize) -> f64 {
+    let sq = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+    for _ in 0..iterations {
+        let mut sums = vec![(vec![0.0; values[0].len()], 0.0); centers.len()];
+        for row in values {
+            let near = (0..centers.len()).min_by(|&a, &b| sq(row, &centers[a]).total_cmp(&sq(row, &centers[b]))).unwrap_or(0);
+            sums[near].0.iter_mut().zip(row).for_each(|(s, v)| *s += v);
+            sums[near].1 += 1.0;
+        }
+        for (center, (sum, count)) in centers.iter_mut().zip(sums).filter(|(_, (_, count))| *count > 0.0) {
+            *center = sum.iter().map(|v| v / count).collect();
+        }
+    }
+    values.iter().map(|row| centers.iter().map(|c| sq(row, c)).fold(f64::MAX, f64::min)).sum()
+}
+
+#[test]
+fn every_row_is_at_its_nearest_center_and_sizes_count_them() {
+    let pool = mixture_pool(3000, 8, 1);
+    let (clustering, _) = cluster(&pool, 40, 100, 3);
+    let values = crate::testing::values_of(&pool);
+    for (row, &own) in values.chunks_exact(8).zip(&clustering.assignment) {
+        let sq = |c: usize| clustering.centers[c * 8..c * 8 + 8].iter().zip(row).map(|(c, v)| (f64::from(*c) - f64::from(*v)).powi(2)).sum::<f64>();
+        let best = (0..40).map(sq).fold(f64::MAX, f64::min);
+        assert!(sq(own as usize) <= best * (1.0 + 1e-12));
+    }
+    for (cluster, &size) in clustering.sizes.iter().enumerate() {
+        assert_eq!(size, clustering.assignment.iter().filter(|c| **c as usize == cluster).count());
+    }
+}
+
+#[test]
+fn iterations_are_the_textbooks() {
+    let pool = mixture_pool(2000, 5, 2);
+    let rows: Vec<Vec<f64>> = crate::testing::values_of(&pool).chunks_exact(5).map(|r| r.iter().map(|v| f64::from(*v)).collect()).collect();
+    let (start, _) = cluster(&pool, 20, 1, 7);
+    let mut centers: Vec<Vec<f64>> = start.centers.chunks_exact(5).map(|c| c.iter().map(|v| f64::from(*v)).collect()).collect();
+    let expected = naive_inertia(&rows, &mut centers, 11);
+    let (_, got) = cluster(&pool, 20, 12, 7);
+    assert!((got / expected - 1.0).abs() < 1e-5, "{got} is not {expected}");
+}
+
+#[test]
+fn separated_clusters_are_found_from_any_seed() {
+    let values: Vec<f32> = (0..300).map(|i| (i % 6) as f32 * 100.0 + (i / 6) as f32 * 0.1).collect();
+    for seed in 0..10 {
+        let (clustering, inertia) = cluster(&line_pool(&values), 6, 100, seed);
+        assert_eq!(clustering.sizes, [50; 6]);
+        assert!(inertia < 300.0 * 6.25);
+    }
+}
+
+#[test]
+fn more_clusters_than_distinct_rows_gives_one_each() {
+    for k in [5, 200] {
+        let (clustering, inertia) = cluster(&line_pool(&[1., 2., 2., 3., 1., 3., 3.].repeat(40)), k.min(280), 10, 1);
+        assert_eq!((clustering.sizes.len(), inertia), (3, 0.0));
+    }
+}
