@@ -205,9 +205,9 @@ def memory(setting):
 
 
 def limit(setting):
-    """A pool larger than the memory allowed: private writable memory limited (RLIMIT_DATA) to half the file's size."""
+    """A pool larger than the memory allowed: private writable memory limited (RLIMIT_DATA) to a quarter of the file."""
     pool = pools.generated(setting.scratch, *setting.size((1_000_000, 256), (200_000, 64)))
-    n, threads, allowed = setting.size(100, 16), setting.threads()[-1], pool.stat().st_size // 2
+    n, threads, allowed = setting.size(100, 16), setting.threads()[-1], pool.stat().st_size // 4
     for method in ("gram-schmidt", "k-center:start=0"):
         bench = f"limit/{method},file={pool.stat().st_size // MIB}MiB,limit={allowed // MIB}MiB,budget={n},threads={threads}"
         print(bench, flush=True)
