@@ -10,13 +10,13 @@ mod tests;
 
 use subsel_kernels::{Panel, PanelScratch};
 
+use crate::Error;
 use crate::context::Context;
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
 use crate::random::Stream;
 use crate::scan::{self, BlockAt};
 use crate::start::mean;
-use crate::Error;
 
 /// Settings of a clustering.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -191,12 +191,23 @@ fn reseed_empty(
     Ok(())
 }
 
-fn sq_dists_to_own(pool: &CheckedPool<'_>, panel: &Panel, assignment: &[u32], ctx: &Context) -> Result<Vec<f64>, Error> {
+fn sq_dists_to_own(
+    pool: &CheckedPool<'_>,
+    panel: &Panel,
+    assignment: &[u32],
+    ctx: &Context,
+) -> Result<Vec<f64>, Error> {
     let mut out = vec![0.0; pool.len()];
-    scan::for_rows(pool, ctx, &mut out, || (), |(), block, out| {
-        ctx.kernels().sq_dists_paired(block.rows, panel, &assignment[block.range()], out);
-        Ok(())
-    })?;
+    scan::for_rows(
+        pool,
+        ctx,
+        &mut out,
+        || (),
+        |(), block, out| {
+            ctx.kernels().sq_dists_paired(block.rows, panel, &assignment[block.range()], out);
+            Ok(())
+        },
+    )?;
     Ok(out)
 }
 

@@ -61,8 +61,8 @@ impl Context {
     /// [`Error::Settings`] for an instruction set this processor lacks, a block of 0 rows, or threads that cannot start.
     pub fn new(settings: &Settings) -> Result<Self, Error> {
         let isa = settings.isa.unwrap_or_else(Isa::best);
-        let kernels = Kernels::new(isa)
-            .ok_or_else(|| Error::Settings(format!("this processor has no {}", isa.name())))?;
+        let kernels =
+            Kernels::new(isa).ok_or_else(|| Error::Settings(format!("this processor has no {}", isa.name())))?;
         if settings.block_rows == Some(0) {
             return Err(Error::Settings("a block must have at least 1 row, got 0".into()));
         }

@@ -30,9 +30,7 @@ impl Distinct {
     /// Distinct rows seen: exact up to 4,095, else an estimate.
     pub fn count(&self) -> u64 {
         match self.smallest.last() {
-            Some(most) if !self.is_exact() => {
-                ((KEEP - 1) as f64 / (*most as f64 / 2f64.powi(64))).round() as u64
-            }
+            Some(most) if !self.is_exact() => ((KEEP - 1) as f64 / (*most as f64 / 2f64.powi(64))).round() as u64,
             _ => self.smallest.len() as u64,
         }
     }

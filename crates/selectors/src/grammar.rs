@@ -147,7 +147,13 @@ impl Reader<'_> {
         })
     }
 
-    fn settings(&self, entry: &Entry, settings: &str, mut at: usize, later: bool) -> Result<Vec<Setting>, GrammarError> {
+    fn settings(
+        &self,
+        entry: &Entry,
+        settings: &str,
+        mut at: usize,
+        later: bool,
+    ) -> Result<Vec<Setting>, GrammarError> {
         let mut found: Vec<Setting> = Vec::new();
         for setting in settings.split(',') {
             let Some((key, value)) = setting.split_once('=') else {
@@ -157,7 +163,9 @@ impl Reader<'_> {
             if !known().any(|name| name == key) {
                 let hint = match (nearest(key, known()), known().next()) {
                     (Some(near), _) => format!("did you mean `{near}`?"),
-                    (None, Some(_)) => format!("it has {}", known().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")),
+                    (None, Some(_)) => {
+                        format!("it has {}", known().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "))
+                    }
                     (None, None) => format!("`{}` has no parameters", entry.info.name),
                 };
                 return Err(self.error(at, format!("`{}` has no parameter `{key}`", entry.info.name), Some(hint)));
@@ -272,7 +280,10 @@ mod tests {
         assert_eq!(error("random+norm:refine=0.5").at, 19);
         assert_eq!(error("random+norm:refine=nan").at, 19);
         assert_eq!(error("random:refine=2").at, 7);
-        assert_eq!(error("norm:norm=l3").to_string(), "`norm` of `norm` must be l1, l2 or linf, got l3\n  norm:norm=l3\n            ^");
+        assert_eq!(
+            error("norm:norm=l3").to_string(),
+            "`norm` of `norm` must be l1, l2 or linf, got l3\n  norm:norm=l3\n            ^"
+        );
     }
 
     proptest::proptest! {

@@ -41,6 +41,7 @@ mod start;
 #[cfg(test)]
 mod testing;
 mod top;
+mod unit;
 
 pub use budget::Budget;
 pub use context::{CHUNK_ROWS, Context, Progress, Settings, Silent};

@@ -6,11 +6,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::Error;
 use crate::context::Context;
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
 use crate::selection::Pick;
-use crate::Error;
 
 /// Facts about a method; one list of them feeds the program, the documentation and the bindings.
 #[derive(Debug)]
@@ -84,7 +84,8 @@ pub trait Selector: Debug + Send + Sync {
     ///
     /// # Errors
     /// Reading, or [`Error::Interrupted`]; what `picks` holds then is a valid prefix if the method is nested.
-    fn run(&self, pool: &CheckedPool<'_>, budget: usize, ctx: &mut Context, picks: &mut Vec<Pick>) -> Result<(), Error>;
+    fn run(&self, pool: &CheckedPool<'_>, budget: usize, ctx: &mut Context, picks: &mut Vec<Pick>)
+    -> Result<(), Error>;
 }
 
 /// A method of the registry: its facts, and how settings become a selector.
@@ -96,7 +97,9 @@ pub struct Entry {
 }
 
 /// Builds a selector from its settings, for [`Entry::build`].
-pub(crate) fn build<S: Selector + DeserializeOwned + 'static>(params: Map<String, Value>) -> Result<Box<dyn Selector>, String> {
+pub(crate) fn build<S: Selector + DeserializeOwned + 'static>(
+    params: Map<String, Value>,
+) -> Result<Box<dyn Selector>, String> {
     match serde_json::from_value::<S>(Value::Object(params)) {
         Ok(selector) => Ok(Box::new(selector)),
         Err(error) => Err(error.to_string()),

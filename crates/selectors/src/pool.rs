@@ -7,12 +7,13 @@ use std::ops::Range;
 
 use subsel_formats::RowSource;
 use subsel_kernels::{Block, Dtype, Rows};
-use xxhash_rust::xxh3::{xxh3_128, xxh3_64};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
+use crate::Error;
 use crate::context::{CHUNK_ROWS, Context};
 use crate::distinct::Distinct;
 use crate::scan::{self, BlockAt};
-use crate::Error;
+use crate::unit::{self, Scaling};
 
 /// Classes, groups or strata of the rows: one code per row, and what each code is called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,6 +86,8 @@ pub struct PoolFacts {
 /// Rows are numbered within this pool; [`CheckedPool::global`] gives the number in the pool the user knows.
 pub struct CheckedPool<'a> {
     origin: Origin<'a>,
+    /// Present where rows are to be scaled to unit length.
+    scaling: Option<Scaling>,
     sq_norms: Vec<f64>,
     candidate: Vec<bool>,
     n_candidates: usize,
@@ -143,6 +146,7 @@ impl<'a> CheckedPool<'a> {
         let n_candidates = candidate.iter().filter(|c| **c).count();
         let whole = CheckedPool {
             origin: Origin::Whole(pool.source),
+            scaling: None,
             sq_norms,
             candidate,
             n_candidates,
@@ -173,6 +177,10 @@ impl<'a> CheckedPool<'a> {
                 names: labels.names.clone(),
             }),
             facts: self.facts.clone(),
+            scaling: self.scaling.as_ref().map(|scaling| Scaling {
+                kernels: scaling.kernels,
+                sq_norms: rows.iter().map(|&row| scaling.sq_norms[row]).collect(),
+            }),
             origin: match &self.origin {
                 Origin::Whole(base) => Origin::Some { base: *base, rows },
                 Origin::Some { base, rows: of } => {
@@ -180,6 +188,42 @@ impl<'a> CheckedPool<'a> {
                 }
             },
         }
+    }
+
+    /// The same pool with rows scaled to Euclidean length 1, for methods that go by direction; zero rows stay zero.
+    /// Takes one pass.
+    ///
+    /// # Errors
+    /// Whatever reading meets.
+    pub fn unit(&self, ctx: &Context) -> Result<CheckedPool<'a>, Error> {
+        if self.scaling.is_some() {
+            return Ok(self.keep((0..self.len()).collect()));
+        }
+        let mut unit = CheckedPool {
+            origin: self.origin.clone(),
+            scaling: Some(Scaling { kernels: ctx.kernels(), sq_norms: self.sq_norms.clone() }),
+            sq_norms: Vec::new(),
+            candidate: self.candidate.clone(),
+            n_candidates: self.n_candidates,
+            labeled: self.labeled.clone(),
+            labels: self.labels.clone(),
+            facts: self.facts.clone(),
+        };
+        // Rounding leaves norms that are not quite 1, and error bounds of products need the true ones.
+        let mut sq_norms = vec![0.0; self.len()];
+        unit.sq_norms.clone_from(&sq_norms);
+        scan::for_rows(
+            &unit,
+            ctx,
+            &mut sq_norms,
+            || (),
+            |(), block, out| {
+                ctx.kernels().sq_norms(block.rows, out);
+                Ok(())
+            },
+        )?;
+        unit.sq_norms = sq_norms;
+        Ok(unit)
     }
 
     /// Number of rows.
@@ -252,7 +296,13 @@ impl<'a> CheckedPool<'a> {
     ///
     /// # Errors
     /// Whatever reading meets.
-    pub fn gather_f32(&self, ctx: &Context, rows: &[usize], scratch: &mut Block, out: &mut Vec<f32>) -> Result<(), Error> {
+    pub fn gather_f32(
+        &self,
+        ctx: &Context,
+        rows: &[usize],
+        scratch: &mut Block,
+        out: &mut Vec<f32>,
+    ) -> Result<(), Error> {
         let found = self.gather(rows, scratch)?;
         out.resize(rows.len() * self.dim(), 0.0);
         ctx.kernels().widen(found, out);
@@ -278,18 +328,46 @@ impl RowSource for CheckedPool<'_> {
     }
 
     fn dtype(&self) -> Dtype {
-        self.origin.base().dtype()
+        if self.scaling.is_some() { Dtype::F32 } else { self.origin.base().dtype() }
     }
 
     fn rows<'s>(&'s self, range: Range<usize>, scratch: &'s mut Block) -> Result<Rows<'s>, subsel_formats::Error> {
-        match &self.origin {
+        match &self.scaling {
+            None => self.origin.rows(range, scratch),
+            Some(scaling) => {
+                let mut stored = unit::buffer();
+                let rows = self.origin.rows(range.clone(), &mut stored);
+                let scaled = rows.map(|rows| scaling.scale(rows, range, scratch));
+                unit::give_back(stored);
+                scaled
+            }
+        }
+    }
+
+    fn gather<'s>(&'s self, rows: &[usize], scratch: &'s mut Block) -> Result<Rows<'s>, subsel_formats::Error> {
+        match &self.scaling {
+            None => self.origin.gather(rows, scratch),
+            Some(scaling) => {
+                let mut stored = unit::buffer();
+                let found = self.origin.gather(rows, &mut stored);
+                let scaled = found.map(|found| scaling.scale(found, rows.iter().copied(), scratch));
+                unit::give_back(stored);
+                scaled
+            }
+        }
+    }
+}
+
+impl Origin<'_> {
+    fn rows<'s>(&'s self, range: Range<usize>, scratch: &'s mut Block) -> Result<Rows<'s>, subsel_formats::Error> {
+        match self {
             Origin::Whole(base) => base.rows(range, scratch),
             Origin::Some { base, rows } => base.gather(&rows[range], scratch),
         }
     }
 
     fn gather<'s>(&'s self, rows: &[usize], scratch: &'s mut Block) -> Result<Rows<'s>, subsel_formats::Error> {
-        match &self.origin {
+        match self {
             Origin::Whole(base) => base.gather(rows, scratch),
             Origin::Some { base, rows: of } => {
                 let rows: Vec<usize> = rows.iter().map(|&row| of[row]).collect();
@@ -399,4 +477,72 @@ impl Seen {
 pub(crate) fn rows_hash(rows: impl Iterator<Item = usize>) -> String {
     let bytes: Vec<u8> = rows.flat_map(|row| (row as u64).to_le_bytes()).collect();
     format!("{:016x}", xxh3_64(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Settings;
+    use crate::testing::{matrix_pool, mixture_pool};
+
+    fn checked<T>(pool: &Pool<'_>, look: impl FnOnce(&CheckedPool<'_>, &mut Context) -> T) -> T {
+        let mut ctx = Context::new(&Settings::default()).unwrap_or_else(|error| panic!("{error}"));
+        let checked = CheckedPool::new(pool, &mut ctx).unwrap_or_else(|error| panic!("{error}"));
+        look(&checked, &mut ctx)
+    }
+
+    #[test]
+    fn unit_rows_have_length_one_in_passes_and_gathers_and_views() {
+        let pool = mixture_pool(5000, 7, 1);
+        checked(&pool.pool(), |whole, ctx| {
+            let unit = whole.unit(ctx).unwrap_or_else(|error| panic!("{error}"));
+            assert!(unit.sq_norms().iter().all(|sq| (sq - 1.0).abs() < 1e-6));
+            let rows = [4999, 3, 17, 3];
+            let (mut scratch, mut plain, mut scaled) = (Block::default(), Vec::new(), Vec::new());
+            whole.gather_f32(ctx, &rows, &mut scratch, &mut plain).unwrap_or_else(|error| panic!("{error}"));
+            unit.gather_f32(ctx, &rows, &mut scratch, &mut scaled).unwrap_or_else(|error| panic!("{error}"));
+            for (i, row) in rows.iter().enumerate() {
+                let norm = whole.sq_norms()[*row].sqrt();
+                for j in 0..7 {
+                    assert!((f64::from(plain[i * 7 + j]) / norm - f64::from(scaled[i * 7 + j])).abs() < 1e-7);
+                }
+            }
+            let view = unit.keep(vec![3, 17, 4999]);
+            let mut again = Vec::new();
+            view.gather_f32(ctx, &[2, 0], &mut scratch, &mut again).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(again, scaled[..14]);
+            assert_eq!((view.global(2), view.local(17), view.local(4)), (4999, Some(1), None));
+        });
+    }
+
+    #[test]
+    fn zero_rows_have_no_direction_and_stay_zero() {
+        let pool = matrix_pool(vec![0.0, 0.0, 3.0, 4.0], 2);
+        checked(&pool.pool(), |whole, ctx| {
+            let unit = whole.unit(ctx).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(unit.sq_norms()[0], 0.0);
+            assert_eq!(whole.facts().zero_rows, 1);
+        });
+    }
+
+    #[test]
+    fn the_fingerprint_is_of_the_values_alone() {
+        let print = |values: Vec<f32>, dim| {
+            checked(&matrix_pool(values, dim).pool(), |pool, _| pool.facts().fingerprint.clone())
+        };
+        let values: Vec<f32> = (0..24).map(|i| i as f32).collect();
+        assert_eq!(print(values.clone(), 4), print(values.clone(), 4));
+        assert_ne!(print(values.clone(), 4), print(values.clone(), 6));
+        let mut other = values;
+        other[23] = -1.0;
+        assert_ne!(print(other, 4), print((0..24).map(|i| i as f32).collect(), 4));
+    }
+
+    #[test]
+    fn classes_are_coded_in_order_of_number_or_text() {
+        let names = ["10", "9", "9.5", "10"].map(String::from);
+        assert_eq!(Classes::from_names(&names).codes, [2, 0, 1, 2]);
+        let names = ["b", "a", "10"].map(String::from);
+        assert_eq!(Classes::from_names(&names).names, ["10", "a", "b"]);
+    }
 }

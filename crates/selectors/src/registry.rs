@@ -3,7 +3,8 @@
 
 use crate::method::{Entry, Selector, build};
 use crate::methods::{
-    gram_schmidt::GramSchmidt, k_center::KCenter, k_means_centers::KMeansCenters, k_means_pp::KMeansPp, norm::Norm, random::Random, stratified::Stratified,
+    gram_schmidt::GramSchmidt, k_center::KCenter, k_means_centers::KMeansCenters, k_means_pp::KMeansPp, norm::Norm,
+    random::Random, stratified::Stratified,
 };
 
 /// All methods, in the order in which they are listed.

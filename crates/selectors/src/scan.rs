@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use subsel_formats::RowSource;
 use subsel_kernels::{Block, Rows};
 
-use crate::context::{CHUNK_ROWS, Context};
 use crate::Error;
+use crate::context::{CHUNK_ROWS, Context};
 
 /// A block of a pass: where it lies and what it holds.
 #[derive(Clone, Copy)]

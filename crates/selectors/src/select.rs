@@ -1,10 +1,10 @@
 //! The one way in: checks the settings and the pool once, then lets the method run.
 
+use crate::Error;
 use crate::context::Context;
 use crate::method::Selector;
 use crate::pool::{CheckedPool, Pool};
 use crate::selection::Selection;
-use crate::Error;
 
 /// Picks `budget` rows of `pool`.
 ///
@@ -23,7 +23,12 @@ pub fn select(selector: &dyn Selector, pool: &Pool<'_>, budget: usize, ctx: &mut
 ///
 /// # Errors
 /// As [`select`], less what checking the pool finds.
-pub fn select_checked(selector: &dyn Selector, pool: &CheckedPool<'_>, budget: usize, ctx: &mut Context) -> Result<Selection, Error> {
+pub fn select_checked(
+    selector: &dyn Selector,
+    pool: &CheckedPool<'_>,
+    budget: usize,
+    ctx: &mut Context,
+) -> Result<Selection, Error> {
     selector.check()?;
     let candidates = pool.n_candidates();
     if budget == 0 || budget > candidates {
@@ -55,9 +60,12 @@ fn warn_of_pool(pool: &CheckedPool<'_>, budget: usize, ctx: &mut Context) {
     }
     let distinct = facts.distinct.count();
     // An estimate is off by 1.6 % (standard error); only a clear shortage is worth a word.
-    let short = if facts.distinct.is_exact() { distinct < budget as u64 } else { (distinct as f64) < 0.9 * budget as f64 };
+    let short =
+        if facts.distinct.is_exact() { distinct < budget as u64 } else { (distinct as f64) < 0.9 * budget as f64 };
     if short {
         let about = if facts.distinct.is_exact() { "" } else { "about " };
-        ctx.warn(format!("the pool has only {about}{distinct} distinct rows, fewer than the {budget} picks: some picks repeat others"));
+        ctx.warn(format!(
+            "the pool has only {about}{distinct} distinct rows, fewer than the {budget} picks: some picks repeat others"
+        ));
     }
 }

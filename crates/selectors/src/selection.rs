@@ -78,7 +78,9 @@ impl fmt::Display for Reason {
                 write!(f, "{residual:.4} of its norm {norm:.4} is new (pass {pass})")
             }
             Reason::Start => write!(f, "first pick"),
-            Reason::Far { nearest, distance } => write!(f, "{distance:.4} from row {nearest}, its nearest earlier pick"),
+            Reason::Far { nearest, distance } => {
+                write!(f, "{distance:.4} from row {nearest}, its nearest earlier pick")
+            }
             Reason::Center { cluster, size, distance } => {
                 write!(f, "nearest ({distance:.4}) to the center of cluster {cluster}, which has {size} rows")
             }

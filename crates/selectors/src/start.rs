@@ -3,11 +3,11 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Error;
 use crate::context::Context;
 use crate::methods::random::draw_uniform;
 use crate::pool::CheckedPool;
 use crate::scan;
-use crate::Error;
 
 /// How the first row is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -43,7 +43,12 @@ pub(crate) fn mixture_pool(n: usize, dim: usize, seed: u64) -> LinePool {
     matrix_pool(values, dim)
 }
 
-pub(crate) fn select_rows(selector: &dyn Selector, pool: &LinePool, budget: usize, seed: u64) -> Result<Selection, Error> {
+pub(crate) fn select_rows(
+    selector: &dyn Selector,
+    pool: &LinePool,
+    budget: usize,
+    seed: u64,
+) -> Result<Selection, Error> {
     let settings = Settings { seed, threads: Some(1), ..Settings::default() };
     select(selector, &pool.pool(), budget, &mut Context::new(&settings)?)
 }
@@ -58,7 +63,8 @@ pub(crate) fn chi_square_ok(counts: &[u32], probabilities: &[f64]) -> bool {
     let sum: f64 = probabilities.iter().sum();
     assert!(counts.iter().zip(probabilities).all(|(count, p)| *p > 0.0 || *count == 0), "an impossible event happened");
     let live: Vec<_> = counts.iter().zip(probabilities).filter(|(_, p)| **p > 0.0).collect();
-    let chi2: f64 = live.iter().map(|(count, p)| (f64::from(**count) - total * **p / sum).powi(2) / (total * **p / sum)).sum();
+    let chi2: f64 =
+        live.iter().map(|(count, p)| (f64::from(**count) - total * **p / sum).powi(2) / (total * **p / sum)).sum();
     let df = (live.len() - 1) as f64;
     // Wilson and Hilferty 1931: the cube root of chi-square over df is nearly normal.
     let limit = df * (1.0 - 2.0 / (9.0 * df) + 3.719 * (2.0 / (9.0 * df)).sqrt()).powi(3);

@@ -118,7 +118,10 @@ fn one_seed_gives_one_selection_and_seeds_matter_to_random_methods() {
         assert_eq!(rows(method, &pool, 40, 1), rows(method, &pool, 40, 1), "{text}");
         let is_largest = text.contains("largest") || text.contains("start=");
         if method.info().random && !is_largest {
-            assert!((2..6).any(|seed| rows(method, &pool, 40, seed) != rows(method, &pool, 40, 1)), "{text} ignores its seed");
+            assert!(
+                (2..6).any(|seed| rows(method, &pool, 40, seed) != rows(method, &pool, 40, 1)),
+                "{text} ignores its seed"
+            );
         }
     });
 }
@@ -196,9 +199,13 @@ fn adversarial_pools_are_ranked_whole() {
         for_every_method(|text, method| {
             for budget in [1, rows_in_pool.div_ceil(2), rows_in_pool] {
                 let settings = Settings { seed: 1, threads: Some(2), ..Settings::default() };
-                let got = run(method, &pool, budget, &settings).unwrap_or_else(|error| panic!("{text} on {name}: {error}"));
+                let got =
+                    run(method, &pool, budget, &settings).unwrap_or_else(|error| panic!("{text} on {name}: {error}"));
                 assert!(is_distinct(&got.rows()) && got.picks.len() == budget, "{text} on {name}");
-                assert!(got.picks.iter().all(|pick| !pick.score.is_nan()), "{text} on {name} gives a score that is no number");
+                assert!(
+                    got.picks.iter().all(|pick| !pick.score.is_nan()),
+                    "{text} on {name} gives a score that is no number"
+                );
             }
         });
     }
@@ -253,7 +260,9 @@ fn row_order_does_not_matter_where_nothing_ties_or_draws() {
 fn facts_are_told_and_defaults_survive_the_grammar() {
     for entry in registry::all() {
         let info = entry.info;
-        assert!(!info.summary.is_empty() && !info.cost.is_empty() && !info.source.is_empty() && !info.not_when.is_empty());
+        assert!(
+            !info.summary.is_empty() && !info.cost.is_empty() && !info.source.is_empty() && !info.not_when.is_empty()
+        );
         let method = parse_method(info.name).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(method.text(), info.name);
         let params = method.params();

@@ -3,13 +3,13 @@
 
 use subsel_kernels::{Block, Panel, PanelScratch};
 
+use crate::Error;
 use crate::context::Context;
 use crate::plan::Shape;
 use crate::pool::CheckedPool;
 use crate::random::{Draws, Stream};
 use crate::scan::{self, BlockAt};
 use crate::shrinking::{Drawn, Known, Nearest, RefreshRule, Shrinking};
-use crate::Error;
 
 /// Up to so many clusters, each center is the best of several trials, which costs a pass per center. Beyond, one trial:
 /// the iterations even out what seeding leaves (see `benchmarks/`), and a pass per center would outlast them.
@@ -86,34 +86,55 @@ impl Potentials<'_> {
 impl Worker {
     /// Row 0 of `panel` lowers `sq_dists`; what the others would lower them by goes to `gains`. The panel is one block
     /// of products, so rows are visited in order and the sums do not depend on tiling.
-    fn compare(&mut self, ctx: &Context, block: BlockAt<'_>, sq_norms: &[f64], panel: &Panel, sq_dists: &mut [f64], gains: &mut [f64]) {
+    fn compare(
+        &mut self,
+        ctx: &Context,
+        block: BlockAt<'_>,
+        sq_norms: &[f64],
+        panel: &Panel,
+        sq_dists: &mut [f64],
+        gains: &mut [f64],
+    ) {
         let kernels = ctx.kernels();
         self.wide.resize(panel.dim(), 0.0);
         self.limits.clear();
         self.limits.extend_from_slice(sq_dists);
         let (wide, mut widened) = (&mut self.wide, None);
-        kernels.candidates_shrinking(block.rows, Some(sq_norms), panel, &mut self.limits, &mut self.scratch, |row, center, limit| {
-            if widened != Some(row) {
-                kernels.widen(block.rows.slice(row..row + 1), wide);
-                widened = Some(row);
-            }
-            match kernels.sq_dist_below(wide, panel.center(center), limit) {
-                Some(sq_dist) if center == 0 => {
-                    sq_dists[row] = sq_dist;
-                    sq_dist
+        kernels.candidates_shrinking(
+            block.rows,
+            Some(sq_norms),
+            panel,
+            &mut self.limits,
+            &mut self.scratch,
+            |row, center, limit| {
+                if widened != Some(row) {
+                    kernels.widen(block.rows.slice(row..row + 1), wide);
+                    widened = Some(row);
                 }
-                Some(sq_dist) => {
-                    gains[center] += limit - sq_dist;
-                    limit
+                match kernels.sq_dist_below(wide, panel.center(center), limit) {
+                    Some(sq_dist) if center == 0 => {
+                        sq_dists[row] = sq_dist;
+                        sq_dist
+                    }
+                    Some(sq_dist) => {
+                        gains[center] += limit - sq_dist;
+                        limit
+                    }
+                    None => limit,
                 }
-                None => limit,
-            }
-        });
+            },
+        );
     }
 }
 
 impl Shrinking for Potentials<'_> {
-    fn tighten(&mut self, ctx: &Context, rows: &[usize], _stop_below: f64, known: &mut Vec<Known>) -> Result<(), Error> {
+    fn tighten(
+        &mut self,
+        ctx: &Context,
+        rows: &[usize],
+        _stop_below: f64,
+        known: &mut Vec<Known>,
+    ) -> Result<(), Error> {
         self.pool.gather_f32(ctx, rows, &mut self.scratch, &mut self.wide)?;
         for (&row, x) in rows.iter().zip(self.wide.chunks_exact(self.pool.dim())) {
             if let Some(sq_dist) = ctx.kernels().sq_dist_below(x, &self.latest, self.sq_dists[row]) {
@@ -139,7 +160,13 @@ impl Shrinking for Potentials<'_> {
     }
 }
 
-fn seed_by_trials(pool: &CheckedPool<'_>, k: usize, first: usize, draws: Draws, ctx: &Context) -> Result<Vec<f32>, Error> {
+fn seed_by_trials(
+    pool: &CheckedPool<'_>,
+    k: usize,
+    first: usize,
+    draws: Draws,
+    ctx: &Context,
+) -> Result<Vec<f32>, Error> {
     let sq_dists = vec![f64::INFINITY; pool.len()];
     let mut potentials = Potentials { pool, sq_dists, latest: Vec::new(), scratch: Block::default(), wide: Vec::new() };
     potentials.add(ctx, first)?;

@@ -20,7 +20,8 @@ fn naive_inertia(values: &[Vec<f64>], centers: &mut [Vec<f64>], iterations: usiz
     for _ in 0..iterations {
         let mut sums = vec![(vec![0.0; values[0].len()], 0.0); centers.len()];
         for row in values {
-            let near = (0..centers.len()).min_by(|&a, &b| sq(row, &centers[a]).total_cmp(&sq(row, &centers[b]))).unwrap_or(0);
+            let near =
+                (0..centers.len()).min_by(|&a, &b| sq(row, &centers[a]).total_cmp(&sq(row, &centers[b]))).unwrap_or(0);
             sums[near].0.iter_mut().zip(row).for_each(|(s, v)| *s += v);
             sums[near].1 += 1.0;
         }
@@ -37,7 +38,13 @@ fn every_row_is_at_its_nearest_center_and_sizes_count_them() {
     let (clustering, _) = cluster(&pool, 40, 100, 3);
     let values = crate::testing::values_of(&pool);
     for (row, &own) in values.chunks_exact(8).zip(&clustering.assignment) {
-        let sq = |c: usize| clustering.centers[c * 8..c * 8 + 8].iter().zip(row).map(|(c, v)| (f64::from(*c) - f64::from(*v)).powi(2)).sum::<f64>();
+        let sq = |c: usize| {
+            clustering.centers[c * 8..c * 8 + 8]
+                .iter()
+                .zip(row)
+                .map(|(c, v)| (f64::from(*c) - f64::from(*v)).powi(2))
+                .sum::<f64>()
+        };
         let best = (0..40).map(sq).fold(f64::MAX, f64::min);
         assert!(sq(own as usize) <= best * (1.0 + 1e-12));
     }
@@ -49,9 +56,11 @@ fn every_row_is_at_its_nearest_center_and_sizes_count_them() {
 #[test]
 fn iterations_are_the_textbooks() {
     let pool = mixture_pool(2000, 5, 2);
-    let rows: Vec<Vec<f64>> = crate::testing::values_of(&pool).chunks_exact(5).map(|r| r.iter().map(|v| f64::from(*v)).collect()).collect();
+    let rows: Vec<Vec<f64>> =
+        crate::testing::values_of(&pool).chunks_exact(5).map(|r| r.iter().map(|v| f64::from(*v)).collect()).collect();
     let (start, _) = cluster(&pool, 20, 1, 7);
-    let mut centers: Vec<Vec<f64>> = start.centers.chunks_exact(5).map(|c| c.iter().map(|v| f64::from(*v)).collect()).collect();
+    let mut centers: Vec<Vec<f64>> =
+        start.centers.chunks_exact(5).map(|c| c.iter().map(|v| f64::from(*v)).collect()).collect();
     let expected = naive_inertia(&rows, &mut centers, 11);
     let (_, got) = cluster(&pool, 20, 12, 7);
     assert!((got / expected - 1.0).abs() < 1e-5, "{got} is not {expected}");

@@ -2,9 +2,9 @@
 
 use super::tree::Tree;
 use super::{Known, Shrinking};
+use crate::Error;
 use crate::context::Context;
 use crate::random::Draws;
-use crate::Error;
 
 /// Weights are bounds in units of the largest bound / 2^30, rounded up: 2^34 rows still sum within 64 bits.
 const UNITS: f64 = (1u64 << 30) as f64;

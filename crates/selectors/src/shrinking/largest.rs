@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::{Known, Shrinking, TIE};
-use crate::context::Context;
 use crate::Error;
+use crate::context::Context;
 
 /// Rows evaluated at once, at most. Batches grow by 4 from 1, so that little is wasted and little is done one by one.
 const BATCH: usize = 256;
@@ -91,7 +91,8 @@ impl Largest {
             floor = best * (1.0 - TIE);
             batch = (batch * 4).min(BATCH);
         }
-        let winner = evaluated.iter().map(|(found, _)| *found).filter(|found| found.value > 0.0 && found.value >= floor);
+        let winner =
+            evaluated.iter().map(|(found, _)| *found).filter(|found| found.value > 0.0 && found.value >= floor);
         let winner = winner.min_by_key(|found| found.row);
         for (found, bound) in evaluated {
             if winner.is_none_or(|winner| winner.row != found.row) {

@@ -21,8 +21,8 @@ pub(crate) use drawn::Drawn;
 pub(crate) use largest::Largest;
 pub(crate) use nearest::{Nearest, RefreshRule};
 
-use crate::context::Context;
 use crate::Error;
+use crate::context::Context;
 
 /// What is known of a row after work on it.
 #[derive(Clone, Copy, Debug, PartialEq)]

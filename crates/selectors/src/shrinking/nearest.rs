@@ -3,10 +3,10 @@
 use subsel_kernels::{Block, Panel, PanelScratch};
 
 use super::{Known, Shrinking};
+use crate::Error;
 use crate::context::Context;
 use crate::pool::CheckedPool;
 use crate::scan::{self, BlockAt};
-use crate::Error;
 
 /// What is known of one row: 16 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -139,26 +139,41 @@ struct Worker {
 impl Worker {
     /// Compares the rows of a block with the centers of `panel`, the first of which is number `first`. Products dismiss
     /// most pairs; the distances of the others are worked out canonically.
-    fn compare(&mut self, ctx: &Context, block: BlockAt<'_>, sq_norms: &[f64], panel: &Panel, first: usize, near: &mut [Near]) {
+    fn compare(
+        &mut self,
+        ctx: &Context,
+        block: BlockAt<'_>,
+        sq_norms: &[f64],
+        panel: &Panel,
+        first: usize,
+        near: &mut [Near],
+    ) {
         let kernels = ctx.kernels();
         self.wide.resize(panel.dim(), 0.0);
         let (wide, mut widened) = (&mut self.wide, None);
         self.limits.clear();
         self.limits.extend(near.iter().map(|near| near.sq_dist));
-        kernels.candidates_shrinking(block.rows, Some(sq_norms), panel, &mut self.limits, &mut self.scratch, |row, center, limit| {
-            if widened != Some(row) {
-                kernels.widen(block.rows.slice(row..row + 1), wide);
-                widened = Some(row);
-            }
-            match kernels.sq_dist_below(wide, panel.center(center), limit) {
-                Some(sq_dist) => {
-                    near[row].center = (first + center) as u32;
-                    near[row].sq_dist = sq_dist;
-                    sq_dist
+        kernels.candidates_shrinking(
+            block.rows,
+            Some(sq_norms),
+            panel,
+            &mut self.limits,
+            &mut self.scratch,
+            |row, center, limit| {
+                if widened != Some(row) {
+                    kernels.widen(block.rows.slice(row..row + 1), wide);
+                    widened = Some(row);
                 }
-                None => limit,
-            }
-        });
+                match kernels.sq_dist_below(wide, panel.center(center), limit) {
+                    Some(sq_dist) => {
+                        near[row].center = (first + center) as u32;
+                        near[row].sq_dist = sq_dist;
+                        sq_dist
+                    }
+                    None => limit,
+                }
+            },
+        );
         let seen = (first + panel.len()) as u32;
         near.iter_mut().for_each(|near| near.seen = near.seen.max(seen));
     }

@@ -7,6 +7,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::Error;
 use crate::context::Context;
 use crate::method::{MethodInfo, ParamInfo, Selector, params_of};
 use crate::methods::norm::{self, NormName, PickRule};
@@ -16,7 +17,6 @@ use crate::pool::CheckedPool;
 use crate::random::Draws;
 use crate::selection::{Pick, Reason};
 use crate::shrinking::{Drawn, Largest, Shrinking};
-use crate::Error;
 use residuals::Residuals;
 
 pub(crate) static INFO: MethodInfo = MethodInfo {
@@ -31,8 +31,16 @@ pub(crate) static INFO: MethodInfo = MethodInfo {
     source: "Effective Subset Selection Through the Lens of Neural Network Pruning, 2024, Algorithm 1",
     not_when: "the budget exceeds the rank of the embeddings (it restarts then), or a handful of labels is bought on good features: typiclust or k-means-centers gain more there",
     params: &[
-        ParamInfo { name: "norm", values: "l1, l2 or linf", doc: "which norm of the residual counts; projection is Euclidean always" },
-        ParamInfo { name: "pick", values: "drawn or largest", doc: "drawn in proportion, or the largest (for l2: column-pivoted QR)" },
+        ParamInfo {
+            name: "norm",
+            values: "l1, l2 or linf",
+            doc: "which norm of the residual counts; projection is Euclidean always",
+        },
+        ParamInfo {
+            name: "pick",
+            values: "drawn or largest",
+            doc: "drawn in proportion, or the largest (for l2: column-pivoted QR)",
+        },
         ParamInfo {
             name: "on_exhaustion",
             values: "restart, norm or error",
@@ -123,7 +131,13 @@ impl Selector for GramSchmidt {
         }
     }
 
-    fn run(&self, pool: &CheckedPool<'_>, budget: usize, ctx: &mut Context, picks: &mut Vec<Pick>) -> Result<(), Error> {
+    fn run(
+        &self,
+        pool: &CheckedPool<'_>,
+        budget: usize,
+        ctx: &mut Context,
+        picks: &mut Vec<Pick>,
+    ) -> Result<(), Error> {
         let mut residuals = Residuals::new(pool, self.norm, self.pick, ctx)?;
         let mut driver = self.driver(&residuals, ctx);
         let mut in_play: Vec<bool> = (0..pool.len()).map(|row| pool.is_candidate(row)).collect();
@@ -167,7 +181,14 @@ impl GramSchmidt {
         }
     }
 
-    fn report(&self, driver: &Driver, residuals: &Residuals<'_>, restarts: Vec<usize>, budget: usize, ctx: &mut Context) {
+    fn report(
+        &self,
+        driver: &Driver,
+        residuals: &Residuals<'_>,
+        restarts: Vec<usize>,
+        budget: usize,
+        ctx: &mut Context,
+    ) {
         match driver {
             Driver::Drawn(drawn) => ctx.record("trials", drawn.trials()),
             Driver::Largest(largest) => ctx.record("evaluations", largest.evaluations()),
@@ -184,7 +205,14 @@ impl GramSchmidt {
 }
 
 /// Takes the rest by norm, or uniformly where all that is left are zero rows.
-fn finish(pool: &CheckedPool<'_>, in_play: &[bool], rule: OnExhaustion, budget: usize, ctx: &mut Context, picks: &mut Vec<Pick>) {
+fn finish(
+    pool: &CheckedPool<'_>,
+    in_play: &[bool],
+    rule: OnExhaustion,
+    budget: usize,
+    ctx: &mut Context,
+    picks: &mut Vec<Pick>,
+) {
     if rule == OnExhaustion::Restart {
         ctx.warn("all rows left are zero: the rest was drawn uniformly");
         return random::fill(pool, budget, ctx, picks);

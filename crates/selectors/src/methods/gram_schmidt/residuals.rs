@@ -7,13 +7,13 @@
 
 use subsel_kernels::Block;
 
+use crate::Error;
 use crate::context::Context;
 use crate::methods::norm::{NormName, PickRule};
 use crate::plan::Shape;
 use crate::pool::CheckedPool;
 use crate::scan;
 use crate::shrinking::{Known, Shrinking};
-use crate::Error;
 
 /// A residual counts as zero below this ratio of squared norms (a ratio of norms of 1e-5).
 const ZERO: f64 = 1e-10;

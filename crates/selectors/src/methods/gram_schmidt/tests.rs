@@ -18,12 +18,14 @@ struct Textbook {
 
 impl Textbook {
     fn new(values: &[f32], dim: usize) -> Self {
-        let residuals: Vec<Vec<f64>> = values.chunks_exact(dim).map(|row| row.iter().map(|v| f64::from(*v)).collect()).collect();
+        let residuals: Vec<Vec<f64>> =
+            values.chunks_exact(dim).map(|row| row.iter().map(|v| f64::from(*v)).collect()).collect();
         Textbook { taken: vec![false; residuals.len()], residuals }
     }
 
     fn norms(&self) -> Vec<f64> {
-        let norm = |(row, taken): (&Vec<f64>, &bool)| if *taken { 0.0 } else { row.iter().map(|v| v * v).sum::<f64>().sqrt() };
+        let norm =
+            |(row, taken): (&Vec<f64>, &bool)| if *taken { 0.0 } else { row.iter().map(|v| v * v).sum::<f64>().sqrt() };
         self.residuals.iter().zip(&self.taken).map(norm).collect()
     }
 
@@ -64,8 +66,18 @@ fn largest_picks_match_the_worked_example() {
 #[test]
 fn ordered_pairs_have_the_worked_probabilities() {
     let p = [
-        ([0, 1], 0.116914), ([0, 3], 0.116914), ([0, 2], 0.082671), ([1, 0], 0.115777), ([1, 3], 0.115777), ([1, 2], 0.066844),
-        ([2, 0], 0.062326), ([2, 1], 0.050889), ([2, 3], 0.035984), ([3, 0], 0.097957), ([3, 1], 0.097957), ([3, 2], 0.039991),
+        ([0, 1], 0.116914),
+        ([0, 3], 0.116914),
+        ([0, 2], 0.082671),
+        ([1, 0], 0.115777),
+        ([1, 3], 0.115777),
+        ([1, 2], 0.066844),
+        ([2, 0], 0.062326),
+        ([2, 1], 0.050889),
+        ([2, 3], 0.035984),
+        ([3, 0], 0.097957),
+        ([3, 1], 0.097957),
+        ([3, 2], 0.039991),
     ];
     let pool = worked();
     let mut counts = [0u32; 12];
@@ -102,7 +114,13 @@ fn every_norm_draws_ordered_triples_by_the_textbook_law() {
 }
 
 /// All ordered triples and their probabilities, by the textbook.
-fn enumerate(state: &Textbook, measure: &dyn Fn(&[f64]) -> f64, prefix: &mut Vec<usize>, p: f64, out: &mut Vec<(Vec<usize>, f64)>) {
+fn enumerate(
+    state: &Textbook,
+    measure: &dyn Fn(&[f64]) -> f64,
+    prefix: &mut Vec<usize>,
+    p: f64,
+    out: &mut Vec<(Vec<usize>, f64)>,
+) {
     if prefix.len() == 3 {
         return out.push((prefix.clone(), p));
     }
@@ -187,7 +205,8 @@ fn residuals_of_rounding_size_count_as_zero() {
             [a, b, a + b, 1e-6 * (i % 7) as f32]
         })
         .collect();
-    let selection = select_rows(&GramSchmidt::default(), &matrix_pool(values, 4), 6, 2).unwrap_or_else(|error| panic!("{error}"));
+    let selection =
+        select_rows(&GramSchmidt::default(), &matrix_pool(values, 4), 6, 2).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(selection.events["restarts"], serde_json::json!([2, 4]));
 }
 

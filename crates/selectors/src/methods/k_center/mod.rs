@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::Error;
 use crate::context::Context;
 use crate::method::{MethodInfo, ParamInfo, Selector, params_of};
 use crate::methods::random;
@@ -11,7 +12,6 @@ use crate::pool::CheckedPool;
 use crate::selection::{Pick, Reason};
 use crate::shrinking::{Largest, Nearest, RefreshRule, Shrinking};
 use crate::start::Start;
-use crate::Error;
 
 #[cfg(test)]
 mod tests;
@@ -28,8 +28,16 @@ pub(crate) static INFO: MethodInfo = MethodInfo {
     source: "Gonzalez, Clustering to minimize the maximum intercluster distance, 1985; Sener and Savarese, 2018",
     not_when: "outliers are noise, or few labels are bought: it takes the outliers first and loses to random there",
     params: &[
-        ParamInfo { name: "start", values: "random, max-norm, medoid or a row number", doc: "the first pick where nothing is labeled" },
-        ParamInfo { name: "driver", values: "lazy or full", doc: "full makes a whole pass per pick, as textbooks do; same picks, for comparison" },
+        ParamInfo {
+            name: "start",
+            values: "random, max-norm, medoid or a row number",
+            doc: "the first pick where nothing is labeled",
+        },
+        ParamInfo {
+            name: "driver",
+            values: "lazy or full",
+            doc: "full makes a whole pass per pick, as textbooks do; same picks, for comparison",
+        },
     ],
 };
 
@@ -91,7 +99,13 @@ impl Selector for KCenter {
         }
     }
 
-    fn run(&self, pool: &CheckedPool<'_>, budget: usize, ctx: &mut Context, picks: &mut Vec<Pick>) -> Result<(), Error> {
+    fn run(
+        &self,
+        pool: &CheckedPool<'_>,
+        budget: usize,
+        ctx: &mut Context,
+        picks: &mut Vec<Pick>,
+    ) -> Result<(), Error> {
         let rule = match self.driver {
             Driver::Lazy => RefreshRule::Paid,
             Driver::Full => RefreshRule::Always,
@@ -111,7 +125,10 @@ impl Selector for KCenter {
         ctx.progress().begin("picking", budget as u64);
         while picks.len() < budget {
             let Some(found) = largest.next(ctx, &mut nearest)? else {
-                ctx.warn(format!("after {} picks every row left coincides with a taken one: the rest was drawn uniformly", picks.len()));
+                ctx.warn(format!(
+                    "after {} picks every row left coincides with a taken one: the rest was drawn uniformly",
+                    picks.len()
+                ));
                 random::fill(pool, budget, ctx, picks);
                 break;
             };

@@ -52,7 +52,8 @@ fn starts_are_what_they_say() {
 
 #[test]
 fn coinciding_rows_are_filled_uniformly_with_a_warning() {
-    let selection = select_rows(&KCenter::default(), &line_pool(&[1., 1., 2., 2., 1.]), 4, 3).unwrap_or_else(|error| panic!("{error}"));
+    let selection = select_rows(&KCenter::default(), &line_pool(&[1., 1., 2., 2., 1.]), 4, 3)
+        .unwrap_or_else(|error| panic!("{error}"));
     assert!(selection.warnings.iter().any(|warning| warning.contains("after 2 picks")));
     assert_eq!(selection.picks[2].reason, Reason::Fill);
 }
@@ -62,7 +63,10 @@ fn the_radius_is_at_most_twice_the_optimum() {
     let values = [0., 1., 2., 10., 11., 30., 31., 33.];
     let pool = line_pool(&values);
     let radius = |rows: &[usize]| {
-        values.iter().map(|v| rows.iter().map(|row| f32::abs(v - values[*row])).fold(f32::MAX, f32::min)).fold(0.0, f32::max)
+        values
+            .iter()
+            .map(|v| rows.iter().map(|row| f32::abs(v - values[*row])).fold(f32::MAX, f32::min))
+            .fold(0.0, f32::max)
     };
     let mut best = f32::MAX;
     for a in 0..8 {

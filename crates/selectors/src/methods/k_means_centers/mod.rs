@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::Error;
 use crate::clustering::{Clustering, KMeans};
 use crate::context::Context;
 use crate::method::{MethodInfo, ParamInfo, Selector, params_of};
@@ -12,7 +13,6 @@ use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
 use crate::selection::{Pick, Reason};
 use crate::top::Key;
-use crate::Error;
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,11 @@ pub(crate) static INFO: MethodInfo = MethodInfo {
     cost: "time O(iterations n d k), memory O(n + k d threads), k = labeled + budget",
     source: "common practice; MacQueen, Some methods for classification and analysis of multivariate observations, 1967",
     not_when: "a large share of the pool is kept: random is as good there and free",
-    params: &[ParamInfo { name: "iterations", values: "a count, at least 1", doc: "Lloyd iterations at most; fewer where centers stand still" }],
+    params: &[ParamInfo {
+        name: "iterations",
+        values: "a count, at least 1",
+        doc: "Lloyd iterations at most; fewer where centers stand still",
+    }],
 };
 
 /// Clusters the pool by k-means into one cluster per row to pick (and per labeled row) and takes the row nearest to
@@ -84,7 +88,13 @@ impl Selector for KMeansCenters {
         work
     }
 
-    fn run(&self, pool: &CheckedPool<'_>, budget: usize, ctx: &mut Context, picks: &mut Vec<Pick>) -> Result<(), Error> {
+    fn run(
+        &self,
+        pool: &CheckedPool<'_>,
+        budget: usize,
+        ctx: &mut Context,
+        picks: &mut Vec<Pick>,
+    ) -> Result<(), Error> {
         let settings = self.clusters(pool.labeled().len(), budget, pool.len());
         let clustering = settings.fit(pool, ctx, ctx.stream("k-means"))?;
         ctx.record("clusters", clustering.sizes.len());

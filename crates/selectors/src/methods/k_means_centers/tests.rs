@@ -25,7 +25,8 @@ fn clusters_that_hold_a_labeled_row_come_last() {
 
 #[test]
 fn fewer_distinct_rows_than_picks_go_round_again() {
-    let selection = select_rows(&KMeansCenters::default(), &line_pool(&[1., 1., 1., 5., 5.]), 4, 1).unwrap_or_else(|error| panic!("{error}"));
+    let selection = select_rows(&KMeansCenters::default(), &line_pool(&[1., 1., 1., 5., 5.]), 4, 1)
+        .unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(selection.events["clusters"], 2);
     assert_eq!(selection.rows(), [0, 3, 1, 4]);
 }
@@ -33,5 +34,8 @@ fn fewer_distinct_rows_than_picks_go_round_again() {
 #[test]
 fn zero_iterations_are_refused() {
     let error = select_rows(&KMeansCenters { iterations: 0 }, &mixture_pool(10, 2, 1), 2, 0).err();
-    assert_eq!(error.map(|e| e.to_string()).as_deref(), Some("`iterations` of `k-means-centers` must be at least 1, got 0"));
+    assert_eq!(
+        error.map(|e| e.to_string()).as_deref(),
+        Some("`iterations` of `k-means-centers` must be at least 1, got 0")
+    );
 }

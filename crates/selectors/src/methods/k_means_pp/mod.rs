@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::Error;
 use crate::context::Context;
 use crate::method::{MethodInfo, ParamInfo, Selector, params_of};
 use crate::methods::random;
@@ -12,7 +13,6 @@ use crate::random::Draws;
 use crate::selection::{Pick, Reason};
 use crate::shrinking::{Drawn, Nearest, RefreshRule, Shrinking};
 use crate::start::Start;
-use crate::Error;
 
 #[cfg(test)]
 mod tests;
@@ -75,7 +75,13 @@ impl Selector for KMeansPp {
         }
     }
 
-    fn run(&self, pool: &CheckedPool<'_>, budget: usize, ctx: &mut Context, picks: &mut Vec<Pick>) -> Result<(), Error> {
+    fn run(
+        &self,
+        pool: &CheckedPool<'_>,
+        budget: usize,
+        ctx: &mut Context,
+        picks: &mut Vec<Pick>,
+    ) -> Result<(), Error> {
         let mut nearest = Nearest::new(pool, RefreshRule::Paid);
         nearest.add_all(ctx, pool.labeled())?;
         if pool.labeled().is_empty() {
@@ -91,7 +97,10 @@ impl Selector for KMeansPp {
         ctx.progress().begin("picking", budget as u64);
         while picks.len() < budget {
             let Some(found) = drawn.next(ctx, &mut nearest)? else {
-                ctx.warn(format!("after {} picks every row left coincides with a taken one: the rest was drawn uniformly", picks.len()));
+                ctx.warn(format!(
+                    "after {} picks every row left coincides with a taken one: the rest was drawn uniformly",
+                    picks.len()
+                ));
                 random::fill(pool, budget, ctx, picks);
                 break;
             };

@@ -44,16 +44,19 @@ fn the_start_is_uniform_by_default() {
 
 #[test]
 fn scores_are_the_distances_to_the_nearest_pick() {
-    let selection = select_rows(&KMeansPp::default(), &line_pool(&POINTS), 9, 11).unwrap_or_else(|error| panic!("{error}"));
+    let selection =
+        select_rows(&KMeansPp::default(), &line_pool(&POINTS), 9, 11).unwrap_or_else(|error| panic!("{error}"));
     for (i, pick) in selection.picks.iter().enumerate().skip(1) {
-        let nearest = selection.picks[..i].iter().map(|p| (POINTS[p.row] - POINTS[pick.row]).abs()).fold(f32::MAX, f32::min);
+        let nearest =
+            selection.picks[..i].iter().map(|p| (POINTS[p.row] - POINTS[pick.row]).abs()).fold(f32::MAX, f32::min);
         assert_eq!(pick.score, f64::from(nearest));
     }
 }
 
 #[test]
 fn coinciding_rows_are_filled_uniformly() {
-    let selection = select_rows(&KMeansPp::default(), &line_pool(&[2.; 6]), 6, 0).unwrap_or_else(|error| panic!("{error}"));
+    let selection =
+        select_rows(&KMeansPp::default(), &line_pool(&[2.; 6]), 6, 0).unwrap_or_else(|error| panic!("{error}"));
     assert!(selection.picks[1..].iter().all(|pick| pick.reason == Reason::Fill));
 }
 

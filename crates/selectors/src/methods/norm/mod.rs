@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use subsel_kernels::NormKind;
 
+use crate::Error;
 use crate::context::Context;
 use crate::method::{MethodInfo, ParamInfo, Selector, params_of};
 use crate::plan::{Shape, Work};
@@ -12,7 +13,6 @@ use crate::random::Stream;
 use crate::scan;
 use crate::selection::{Pick, Reason};
 use crate::top::{Key, Smallest};
-use crate::Error;
 
 #[cfg(test)]
 mod tests;
@@ -30,7 +30,11 @@ pub(crate) static INFO: MethodInfo = MethodInfo {
     not_when: "norms hardly vary (then it is uniform sampling), and `pick=largest` for labeling: it collapses onto few kinds of rows",
     params: &[
         ParamInfo { name: "norm", values: "l1, l2 or linf", doc: "which norm" },
-        ParamInfo { name: "pick", values: "drawn or largest", doc: "drawn in proportion to the norm, or the largest norms" },
+        ParamInfo {
+            name: "pick",
+            values: "drawn or largest",
+            doc: "drawn in proportion to the norm, or the largest norms",
+        },
     ],
 };
 
@@ -104,7 +108,13 @@ impl Selector for Norm {
         Work { passes, bytes: (8 * shape.n + 64 * budget) as u64, ..Work::default() }
     }
 
-    fn run(&self, pool: &CheckedPool<'_>, budget: usize, ctx: &mut Context, picks: &mut Vec<Pick>) -> Result<(), Error> {
+    fn run(
+        &self,
+        pool: &CheckedPool<'_>,
+        budget: usize,
+        ctx: &mut Context,
+        picks: &mut Vec<Pick>,
+    ) -> Result<(), Error> {
         let norms = norms(pool, self.norm, ctx)?;
         warn_if_flat(pool, &norms, ctx);
         let rows: Vec<usize> = match self.pick {
@@ -126,10 +136,16 @@ pub(crate) fn norms(pool: &CheckedPool<'_>, norm: NormName, ctx: &Context) -> Re
         return Ok(pool.sq_norms().iter().map(|sq| sq.sqrt()).collect());
     }
     let mut norms = vec![0.0; pool.len()];
-    scan::for_rows(pool, ctx, &mut norms, || (), |(), block, norms| {
-        ctx.kernels().norms(block.rows, norm.kind(), norms);
-        Ok(())
-    })?;
+    scan::for_rows(
+        pool,
+        ctx,
+        &mut norms,
+        || (),
+        |(), block, norms| {
+            ctx.kernels().norms(block.rows, norm.kind(), norms);
+            Ok(())
+        },
+    )?;
     Ok(norms)
 }
 

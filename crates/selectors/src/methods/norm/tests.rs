@@ -64,7 +64,10 @@ fn zero_rows_come_last_and_uniformly() {
 fn scaling_the_pool_changes_no_pick() {
     let values: Vec<f32> = (1..200).map(|i| (i * 37 % 101) as f32 + 1.0).collect();
     let scaled: Vec<f32> = values.iter().map(|v| v * 1024.0).collect();
-    assert_eq!(picks_of(&Norm::default(), &line_pool(&values), 20, 3), picks_of(&Norm::default(), &line_pool(&scaled), 20, 3));
+    assert_eq!(
+        picks_of(&Norm::default(), &line_pool(&values), 20, 3),
+        picks_of(&Norm::default(), &line_pool(&scaled), 20, 3)
+    );
 }
 
 #[test]
@@ -77,7 +80,8 @@ fn large_values_do_not_overflow() {
 #[test]
 fn warns_where_norms_hardly_vary() {
     let warned = |values: &[f32]| {
-        select_rows(&Norm::default(), &line_pool(values), 1, 0).is_ok_and(|s| s.warnings.iter().any(|w| w.contains("uniform sampling")))
+        select_rows(&Norm::default(), &line_pool(values), 1, 0)
+            .is_ok_and(|s| s.warnings.iter().any(|w| w.contains("uniform sampling")))
     };
     assert!(warned(&[1.0, -1.0, 1.0]));
     assert!(warned(&[0.0, 0.0]));

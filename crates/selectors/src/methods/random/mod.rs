@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::Error;
 use crate::context::Context;
 use crate::method::{MethodInfo, Selector, params_of};
 use crate::plan::{Shape, Work};
@@ -10,7 +11,6 @@ use crate::pool::CheckedPool;
 use crate::random::Stream;
 use crate::selection::{Pick, Reason};
 use crate::top::Smallest;
-use crate::Error;
 
 #[cfg(test)]
 mod tests;
@@ -53,7 +53,13 @@ impl Selector for Random {
         Work { bytes: 32 * budget as u64, ..Work::default() }
     }
 
-    fn run(&self, pool: &CheckedPool<'_>, budget: usize, ctx: &mut Context, picks: &mut Vec<Pick>) -> Result<(), Error> {
+    fn run(
+        &self,
+        pool: &CheckedPool<'_>,
+        budget: usize,
+        ctx: &mut Context,
+        picks: &mut Vec<Pick>,
+    ) -> Result<(), Error> {
         for (key, row) in draw_uniform(pool, ctx.stream("random"), pool.candidates(), budget) {
             picks.push(Pick::new(row, key, Reason::Uniform));
         }

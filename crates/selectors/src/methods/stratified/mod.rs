@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::Error;
 use crate::allocate::{balanced, proportional};
 use crate::context::Context;
 use crate::method::{MethodInfo, ParamInfo, Selector, params_of};
@@ -10,7 +11,6 @@ use crate::methods::random::draw_uniform;
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
 use crate::selection::{Pick, Reason};
-use crate::Error;
 
 #[cfg(test)]
 mod tests;
@@ -70,7 +70,13 @@ impl Selector for Stratified {
         Work { bytes: (12 * shape.n + 32 * budget) as u64, ..Work::default() }
     }
 
-    fn run(&self, pool: &CheckedPool<'_>, budget: usize, ctx: &mut Context, picks: &mut Vec<Pick>) -> Result<(), Error> {
+    fn run(
+        &self,
+        pool: &CheckedPool<'_>,
+        budget: usize,
+        ctx: &mut Context,
+        picks: &mut Vec<Pick>,
+    ) -> Result<(), Error> {
         let labels = pool.labels().ok_or(Error::Missing {
             method: "stratified",
             what: "labels",

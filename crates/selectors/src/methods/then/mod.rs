@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::Error;
 use crate::context::Context;
 use crate::method::{MethodInfo, Selector};
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
 use crate::selection::Pick;
-use crate::Error;
 
 #[cfg(test)]
 mod tests;
@@ -96,7 +96,13 @@ impl Selector for Then {
         }
     }
 
-    fn run(&self, pool: &CheckedPool<'_>, budget: usize, ctx: &mut Context, picks: &mut Vec<Pick>) -> Result<(), Error> {
+    fn run(
+        &self,
+        pool: &CheckedPool<'_>,
+        budget: usize,
+        ctx: &mut Context,
+        picks: &mut Vec<Pick>,
+    ) -> Result<(), Error> {
         let mut taken = Vec::new();
         self.first.run(pool, self.first_budget(budget, pool.n_candidates()), ctx, &mut taken)?;
         let mut rows: Vec<usize> = taken.iter().map(|pick| pick.row).collect();
