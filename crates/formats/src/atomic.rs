@@ -28,11 +28,7 @@ impl AtomicFile {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         if let Ok(meta) = fs::metadata(&path) {
             if !meta.is_file() {
-                let found = if meta.is_dir() {
-                    "a directory"
-                } else {
-                    "a pipe or device"
-                };
+                let found = if meta.is_dir() { "a directory" } else { "a pipe or device" };
                 return Err(Error::NotAFile { path, found });
             }
             if !force {
@@ -40,11 +36,7 @@ impl AtomicFile {
             }
         }
         let temp = temp_beside(&path).map_err(|e| Error::io("write", &path, e))?;
-        Ok(AtomicFile {
-            temp: BufWriter::with_capacity(1 << 18, temp),
-            path,
-            force,
-        })
+        Ok(AtomicFile { temp: BufWriter::with_capacity(1 << 18, temp), path, force })
     }
 
     /// The path it will have.
@@ -61,11 +53,7 @@ impl AtomicFile {
         let failed = |e| Error::io("write", &path, e);
         let temp = self.temp.into_inner().map_err(|e| failed(e.into_error()))?;
         temp.as_file().sync_all().map_err(failed)?;
-        let outcome = if self.force {
-            temp.persist(&path)
-        } else {
-            temp.persist_noclobber(&path)
-        };
+        let outcome = if self.force { temp.persist(&path) } else { temp.persist_noclobber(&path) };
         match outcome {
             Ok(_) => {
                 sync_directory(&path);
@@ -136,10 +124,7 @@ mod tests {
         let path = dir.path().join("out.txt");
         let early = AtomicFile::create(&path, false).unwrap();
         fs::write(&path, "precious").unwrap();
-        assert!(matches!(
-            AtomicFile::create(&path, false),
-            Err(Error::Exists { .. })
-        ));
+        assert!(matches!(AtomicFile::create(&path, false), Err(Error::Exists { .. })));
         assert!(matches!(early.commit(), Err(Error::Exists { .. })));
         assert_eq!(fs::read(&path).unwrap(), b"precious");
         AtomicFile::create(&path, true).unwrap().commit().unwrap();
@@ -150,13 +135,7 @@ mod tests {
     fn absent_directories_and_directories_are_refused_at_the_start() {
         let dir = tempfile::tempdir().unwrap();
         let absent = dir.path().join("absent/out.txt");
-        assert!(matches!(
-            AtomicFile::create(&absent, true),
-            Err(Error::Io { .. })
-        ));
-        assert!(matches!(
-            AtomicFile::create(dir.path(), true),
-            Err(Error::NotAFile { .. })
-        ));
+        assert!(matches!(AtomicFile::create(&absent, true), Err(Error::Io { .. })));
+        assert!(matches!(AtomicFile::create(dir.path(), true), Err(Error::NotAFile { .. })));
     }
 }

@@ -1,12 +1,11 @@
 //! What Parquet and Arrow IPC share: finding a column of lists, and turning Arrow arrays into rows and cells.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, Schema};
@@ -38,21 +37,10 @@ fn element_of(list: &DataType) -> Option<&DataType> {
 }
 
 /// The column of embeddings: the one named, or the only one there is.
-pub(crate) fn list_column(
-    path: &Path,
-    schema: &Schema,
-    column: Option<&str>,
-) -> Result<(usize, Scalar), Error> {
+pub(crate) fn list_column(path: &Path, schema: &Schema, column: Option<&str>) -> Result<(usize, Scalar), Error> {
     let fields = schema.fields();
-    let lists: Vec<usize> = (0..fields.len())
-        .filter(|at| scalar_of(fields[*at].data_type()).is_some())
-        .collect();
-    let names = || {
-        lists
-            .iter()
-            .map(|at| fields[*at].name().clone())
-            .collect::<Vec<_>>()
-    };
+    let lists: Vec<usize> = (0..fields.len()).filter(|at| scalar_of(fields[*at].data_type()).is_some()).collect();
+    let names = || lists.iter().map(|at| fields[*at].name().clone()).collect::<Vec<_>>();
     let at = match column {
         Some(name) => place(path, schema, name, names)?,
         None => match lists[..] {
@@ -66,11 +54,7 @@ pub(crate) fn list_column(
                 ));
             }
             _ => {
-                return Err(Error::AmbiguousColumn {
-                    path: path.to_owned(),
-                    kind: "column",
-                    candidates: names(),
-                });
+                return Err(Error::AmbiguousColumn { path: path.to_owned(), kind: "column", candidates: names() });
             }
         },
     };
@@ -97,16 +81,12 @@ pub(crate) fn place(
     name: &str,
     candidates: impl FnOnce() -> Vec<String>,
 ) -> Result<usize, Error> {
-    schema
-        .fields()
-        .iter()
-        .position(|field| field.name() == name)
-        .ok_or_else(|| Error::NoSuchColumn {
-            path: path.to_owned(),
-            kind: "column",
-            name: name.to_owned(),
-            candidates: candidates(),
-        })
+    schema.fields().iter().position(|field| field.name() == name).ok_or_else(|| Error::NoSuchColumn {
+        path: path.to_owned(),
+        kind: "column",
+        name: name.to_owned(),
+        candidates: candidates(),
+    })
 }
 
 /// The names of the columns whose values [`cells`] can read.
@@ -114,18 +94,10 @@ pub(crate) fn cell_columns(schema: &Schema) -> Vec<String> {
     let plain = |data_type: &DataType| {
         data_type.is_integer()
             || data_type.is_floating()
-            || matches!(
-                data_type,
-                DataType::Boolean | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-            )
+            || matches!(data_type, DataType::Boolean | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
             || matches!(data_type, DataType::Dictionary(_, _))
     };
-    schema
-        .fields()
-        .iter()
-        .filter(|field| plain(field.data_type()))
-        .map(|field| field.name().clone())
-        .collect()
+    schema.fields().iter().filter(|field| plain(field.data_type())).map(|field| field.name().clone()).collect()
 }
 
 /// A column of lists on its way to rows: all of one length, without nulls.
@@ -139,28 +111,14 @@ pub(crate) struct Lists {
 
 impl Lists {
     /// A column whose first row is the first of `array`.
-    pub(crate) fn new(
-        path: &Path,
-        column: &str,
-        scalar: Scalar,
-        array: &dyn Array,
-    ) -> Result<Self, Error> {
-        let mut lists = Lists {
-            path: path.to_owned(),
-            column: column.to_owned(),
-            scalar,
-            dim: 0,
-            next_row: 0,
-        };
+    pub(crate) fn new(path: &Path, column: &str, scalar: Scalar, array: &dyn Array) -> Result<Self, Error> {
+        let mut lists = Lists { path: path.to_owned(), column: column.to_owned(), scalar, dim: 0, next_row: 0 };
         if array.is_null(0) {
             return Err(lists.null(0));
         }
         lists.dim = lengths(array).next().unwrap_or(0);
         if lists.dim == 0 {
-            return Err(Error::damaged(
-                path,
-                format!("row 0 of column `{column}` is an empty list"),
-            ));
+            return Err(Error::damaged(path, format!("row 0 of column `{column}` is an empty list")));
         }
         Ok(lists)
     }
@@ -171,57 +129,35 @@ impl Lists {
     }
 
     fn null(&self, row: usize) -> Error {
-        Error::Null {
-            path: self.path.clone(),
-            column: self.column.clone(),
-            row,
-        }
+        Error::Null { path: self.path.clone(), column: self.column.clone(), row }
     }
 
     /// The values of the next rows, one after the other, once it is certain that they make rows of one length.
     pub(crate) fn flatten(&mut self, array: &dyn Array) -> Result<ArrayRef, Error> {
         let first = self.next_row;
         if array.null_count() > 0 {
-            let row = (0..array.len())
-                .find(|row| array.is_null(*row))
-                .unwrap_or(0);
+            let row = (0..array.len()).find(|row| array.is_null(*row)).unwrap_or(0);
             return Err(self.null(first + row));
         }
         if let Some((row, found)) = lengths(array).enumerate().find(|(_, len)| *len != self.dim) {
-            return Err(Error::Ragged {
-                path: self.path.clone(),
-                row: first + row,
-                expected: self.dim,
-                found,
-            });
+            return Err(Error::Ragged { path: self.path.clone(), row: first + row, expected: self.dim, found });
         }
         let values = match array.data_type() {
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
-                let start = list
-                    .value_offsets()
-                    .first()
-                    .map_or(0, |offset| *offset as usize);
+                let start = list.value_offsets().first().map_or(0, |offset| *offset as usize);
                 list.values().slice(start, array.len() * self.dim)
             }
             DataType::LargeList(_) => {
                 let list = array.as_list::<i64>();
-                let start = list
-                    .value_offsets()
-                    .first()
-                    .map_or(0, |offset| *offset as usize);
+                let start = list.value_offsets().first().map_or(0, |offset| *offset as usize);
                 list.values().slice(start, array.len() * self.dim)
             }
             // Slices of fixed-size lists already cut their values.
-            _ => array
-                .as_fixed_size_list()
-                .values()
-                .slice(0, array.len() * self.dim),
+            _ => array.as_fixed_size_list().values().slice(0, array.len() * self.dim),
         };
         if values.null_count() > 0 {
-            let at = (0..values.len())
-                .find(|at| values.is_null(*at))
-                .unwrap_or(0);
+            let at = (0..values.len()).find(|at| values.is_null(*at)).unwrap_or(0);
             return Err(self.null(first + at / self.dim));
         }
         self.next_row += array.len();
@@ -241,11 +177,7 @@ impl Lists {
             Scalar::Stored(_) => copy::<Float16Type>(&values, bytes),
             Scalar::F64 => {
                 let out: &mut [f32] = bytemuck::cast_slice_mut(bytes);
-                for (i, (out, value)) in out
-                    .iter_mut()
-                    .zip(values.as_primitive::<Float64Type>().values())
-                    .enumerate()
-                {
+                for (i, (out, value)) in out.iter_mut().zip(values.as_primitive::<Float64Type>().values()).enumerate() {
                     *out = narrowed(*value).ok_or_else(|| Error::OutOfRange {
                         path: self.path.clone(),
                         row: first + i / self.dim,
@@ -272,20 +204,13 @@ fn lengths(array: &dyn Array) -> Box<dyn Iterator<Item = usize> + '_> {
     match array.data_type() {
         DataType::List(_) => Box::new(array.as_list::<i32>().offsets().lengths()),
         DataType::LargeList(_) => Box::new(array.as_list::<i64>().offsets().lengths()),
-        DataType::FixedSizeList(_, len) => {
-            Box::new(std::iter::repeat_n(*len as usize, array.len()))
-        }
+        DataType::FixedSizeList(_, len) => Box::new(std::iter::repeat_n(*len as usize, array.len())),
         _ => Box::new(std::iter::empty()),
     }
 }
 
 /// The values of a column that is a list of numbers or texts; `first_row` is the number of its first row.
-pub(crate) fn cells(
-    path: &Path,
-    column: &str,
-    array: &ArrayRef,
-    first_row: usize,
-) -> Result<SideColumn, Error> {
+pub(crate) fn cells(path: &Path, column: &str, array: &ArrayRef, first_row: usize) -> Result<SideColumn, Error> {
     if let Some(dictionary) = array.as_any_dictionary_opt() {
         let plain = arrow_select::take::take(dictionary.values().as_ref(), dictionary.keys(), None)
             .map_err(|e| Error::damaged(path, format!("column `{column}`: {e}")))?;
@@ -293,27 +218,14 @@ pub(crate) fn cells(
     }
     if array.logical_null_count() > 0 {
         let nulls = array.logical_nulls();
-        let row = nulls
-            .and_then(|nulls| nulls.iter().position(|valid| !valid))
-            .unwrap_or(0);
-        return Err(Error::Null {
-            path: path.to_owned(),
-            column: column.to_owned(),
-            row: first_row + row,
-        });
+        let row = nulls.and_then(|nulls| nulls.iter().position(|valid| !valid)).unwrap_or(0);
+        return Err(Error::Null { path: path.to_owned(), column: column.to_owned(), row: first_row + row });
     }
     fn ints<T: ArrowPrimitiveType>(array: &ArrayRef) -> SideColumn
     where
         T::Native: Into<i64>,
     {
-        SideColumn::Ints(
-            array
-                .as_primitive::<T>()
-                .values()
-                .iter()
-                .map(|value| (*value).into())
-                .collect(),
-        )
+        SideColumn::Ints(array.as_primitive::<T>().values().iter().map(|value| (*value).into()).collect())
     }
     Ok(match array.data_type() {
         DataType::Int8 => ints::<Int8Type>(array),
@@ -330,9 +242,7 @@ pub(crate) fn cells(
                     let row = first_row + row;
                     Error::damaged(
                         path,
-                        format!(
-                            "column `{column}`, row {row}: {value} is beyond 64-bit signed numbers"
-                        ),
+                        format!("column `{column}`, row {row}: {value} is beyond 64-bit signed numbers"),
                     )
                 })
             });
@@ -340,63 +250,23 @@ pub(crate) fn cells(
         }
         DataType::Boolean => {
             let values = array.as_boolean();
-            SideColumn::Ints(
-                (0..values.len())
-                    .map(|row| i64::from(values.value(row)))
-                    .collect(),
-            )
+            SideColumn::Ints((0..values.len()).map(|row| i64::from(values.value(row))).collect())
         }
-        DataType::Float16 => SideColumn::Floats(
-            array
-                .as_primitive::<Float16Type>()
-                .values()
-                .iter()
-                .map(|v| v.to_f64())
-                .collect(),
-        ),
-        DataType::Float32 => SideColumn::Floats(
-            array
-                .as_primitive::<Float32Type>()
-                .values()
-                .iter()
-                .map(|v| f64::from(*v))
-                .collect(),
-        ),
-        DataType::Float64 => {
-            SideColumn::Floats(array.as_primitive::<Float64Type>().values().to_vec())
+        DataType::Float16 => {
+            SideColumn::Floats(array.as_primitive::<Float16Type>().values().iter().map(|v| v.to_f64()).collect())
         }
-        DataType::Utf8 => SideColumn::Texts(
-            array
-                .as_string::<i32>()
-                .iter()
-                .flatten()
-                .map(str::to_owned)
-                .collect(),
-        ),
-        DataType::LargeUtf8 => SideColumn::Texts(
-            array
-                .as_string::<i64>()
-                .iter()
-                .flatten()
-                .map(str::to_owned)
-                .collect(),
-        ),
-        DataType::Utf8View => SideColumn::Texts(
-            array
-                .as_string_view()
-                .iter()
-                .flatten()
-                .map(str::to_owned)
-                .collect(),
-        ),
+        DataType::Float32 => {
+            SideColumn::Floats(array.as_primitive::<Float32Type>().values().iter().map(|v| f64::from(*v)).collect())
+        }
+        DataType::Float64 => SideColumn::Floats(array.as_primitive::<Float64Type>().values().to_vec()),
+        DataType::Utf8 => SideColumn::Texts(array.as_string::<i32>().iter().flatten().map(str::to_owned).collect()),
+        DataType::LargeUtf8 => {
+            SideColumn::Texts(array.as_string::<i64>().iter().flatten().map(str::to_owned).collect())
+        }
+        DataType::Utf8View => SideColumn::Texts(array.as_string_view().iter().flatten().map(str::to_owned).collect()),
         other => {
-            let what =
-                format!("column `{column}` holds {other}, which is neither numbers nor text");
-            return Err(Error::unsupported(
-                path,
-                what,
-                "`--column` names another one",
-            ));
+            let what = format!("column `{column}` holds {other}, which is neither numbers nor text");
+            return Err(Error::unsupported(path, what, "`--column` names another one"));
         }
     })
 }
@@ -408,21 +278,7 @@ pub(crate) fn ids(path: &Path, column: &str, values: SideColumn) -> Result<Ids, 
         SideColumn::Texts(ids) => Ok(Ids::Text(ids)),
         SideColumn::Floats(_) => {
             let what = format!("column `{column}` holds floating-point numbers, which are no ids");
-            Err(Error::unsupported(
-                path,
-                what,
-                "ids are whole numbers or texts",
-            ))
+            Err(Error::unsupported(path, what, "ids are whole numbers or texts"))
         }
     }
-}
-
-/// An array of embeddings for writing: fixed-size lists of the values of a block.
-pub(crate) fn fixed_size_lists(
-    field: &Arc<arrow_schema::Field>,
-    dim: usize,
-    values: ArrayRef,
-) -> ArrayRef {
-    let lists = arrow_array::FixedSizeListArray::new(field.clone(), dim as i32, values, None);
-    Arc::new(lists)
 }

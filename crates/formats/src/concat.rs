@@ -23,11 +23,7 @@ impl Concat {
             Some(*end)
         }));
         let dtype = common_dtype(parts.iter().map(|part| part.dtype()));
-        Concat {
-            parts,
-            starts,
-            dtype,
-        }
+        Concat { parts, starts, dtype }
     }
 
     /// The part that holds `row`.
@@ -43,11 +39,7 @@ impl Concat {
 /// The one type there is, else f32, which every type widens to.
 pub(crate) fn common_dtype(mut dtypes: impl Iterator<Item = Dtype>) -> Dtype {
     let first = dtypes.next().unwrap_or(Dtype::F32);
-    if dtypes.all(|dtype| dtype == first) {
-        first
-    } else {
-        Dtype::F32
-    }
+    if dtypes.all(|dtype| dtype == first) { first } else { Dtype::F32 }
 }
 
 /// Copies values to where values of `dtype` lie, which is their type or f32.
@@ -79,11 +71,7 @@ impl RowSource for Concat {
     }
 
     fn rows<'a>(&'a self, range: Range<usize>, scratch: &'a mut Block) -> Result<Rows<'a>, Error> {
-        assert!(
-            range.start <= range.end && range.end <= self.n_rows(),
-            "rows {range:?} of {}",
-            self.n_rows()
-        );
+        assert!(range.start <= range.end && range.end <= self.n_rows(), "rows {range:?} of {}", self.n_rows());
         let first = self.part_of(range.start.min(self.n_rows() - 1));
         if range.end <= self.starts[first + 1] && self.parts[first].dtype() == self.dtype {
             let start = self.starts[first];
@@ -97,11 +85,7 @@ impl RowSource for Concat {
                 break;
             }
             let (head, rest) = out.split_at_mut((end - start) * self.row_bytes());
-            copy_widened(
-                part.rows(start - bounds[0]..end - bounds[0], &mut piece)?,
-                self.dtype,
-                head,
-            );
+            copy_widened(part.rows(start - bounds[0]..end - bounds[0], &mut piece)?, self.dtype, head);
             out = rest;
         }
         Ok(scratch.rows(self.dim()))
@@ -116,17 +100,10 @@ impl RowSource for Concat {
         let mut piece = Block::default();
         for places in places.chunk_by(|a, b| self.part_of(rows[*a]) == self.part_of(rows[*b])) {
             let part = self.part_of(rows[places[0]]);
-            let local: Vec<usize> = places
-                .iter()
-                .map(|place| rows[*place] - self.starts[part])
-                .collect();
+            let local: Vec<usize> = places.iter().map(|place| rows[*place] - self.starts[part]).collect();
             let found = self.parts[part].gather(&local, &mut piece)?;
             for (i, place) in places.iter().enumerate() {
-                copy_widened(
-                    found.slice(i..i + 1),
-                    self.dtype,
-                    &mut out[place * bytes..(place + 1) * bytes],
-                );
+                copy_widened(found.slice(i..i + 1), self.dtype, &mut out[place * bytes..(place + 1) * bytes]);
             }
         }
         Ok(scratch.rows(self.dim()))

@@ -5,6 +5,7 @@
 //! f32 cannot hold, rows of different lengths. The length of a table is stated nowhere, so that a truncated one shows
 //! only in its number of rows. A table is parsed once, while it is opened, into a scratch file.
 
+use std::io::{Chain, Read};
 use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord};
@@ -24,25 +25,13 @@ const FIRST_LINE_BYTES: u64 = 1 << 16;
 /// Opens a table whose columns are all numbers but for the ids.
 pub(crate) fn open(file: DataFile, options: &OpenOptions) -> Result<Single, Error> {
     if let Some(column) = &options.column {
-        let what = format!(
-            "column `{column}` cannot be chosen: in a CSV table every column but the ids is a value"
-        );
-        return Err(Error::unsupported(
-            file.path(),
-            what,
-            "leave `--column` out, or cut the table",
-        ));
+        let what = format!("column `{column}` cannot be chosen: in a CSV table every column but the ids is a value");
+        return Err(Error::unsupported(file.path(), what, "leave `--column` out, or cut the table"));
     }
     taken_as(file.path(), Scalar::Stored(Dtype::F32), options.dtype)?;
     let mut stream = CsvStream::open(&file, options.id_column.as_deref())?;
     let scratch_dir = options.scratch_dir.as_deref();
-    let matrix = drain(
-        file.path(),
-        stream.dim,
-        Dtype::F32,
-        &mut stream,
-        scratch_dir,
-    )?;
+    let matrix = drain(file.path(), stream.dim, Dtype::F32, &mut stream, scratch_dir)?;
     let mut single = Single::matrix(matrix);
     if stream.id_place.is_some() {
         single.ids = Some(match texts_or_ints(stream.ids) {
@@ -52,10 +41,7 @@ pub(crate) fn open(file: DataFile, options: &OpenOptions) -> Result<Single, Erro
         });
     }
     if stream.had_header {
-        single.notes.push(format!(
-            "the first line of {} is taken as a header",
-            file.path().display()
-        ));
+        single.notes.push(format!("the first line of {} is taken as a header", file.path().display()));
     }
     Ok(single)
 }
@@ -63,7 +49,9 @@ pub(crate) fn open(file: DataFile, options: &OpenOptions) -> Result<Single, Erro
 /// The records of a table.
 pub(crate) struct Table {
     path: PathBuf,
-    reader: csv::Reader<Cursor>,
+    reader: csv::Reader<Chain<Cursor, &'static [u8]>>,
+    /// The byte between cells.
+    pub(crate) separator: u8,
     /// The names in the first line, if it was a header.
     pub(crate) header: Option<Vec<String>>,
     /// The first line, if it was not.
@@ -81,17 +69,17 @@ impl Table {
             .comment(Some(b'#'))
             .trim(csv::Trim::All)
             .buffer_capacity(1 << 18)
-            .from_reader(file.cursor());
+            // A last line without its end counts as a line like the others.
+            .from_reader(
+                file.cursor().chain(
+                    b"
+"
+                    .as_slice(),
+                ),
+            );
         let mut first = StringRecord::new();
-        let found = reader
-            .read_record(&mut first)
-            .map_err(|e| csv_error(file.path(), e))?;
-        let mut table = Table {
-            path: file.path().to_owned(),
-            reader,
-            header: None,
-            pending: None,
-        };
+        let found = reader.read_record(&mut first).map_err(|e| csv_error(file.path(), e))?;
+        let mut table = Table { path: file.path().to_owned(), reader, separator, header: None, pending: None };
         if found && (always_header || first.iter().any(|cell| cell.parse::<f64>().is_err())) {
             table.header = Some(first.iter().map(str::to_owned).collect());
         } else if found {
@@ -106,39 +94,33 @@ impl Table {
             *record = first;
             return Ok(true);
         }
-        self.reader
-            .read_record(record)
-            .map_err(|e| csv_error(&self.path, e))
+        self.reader.read_record(record).map_err(|e| csv_error(&self.path, e))
+    }
+
+    /// The line on which the last record ended, from 1.
+    pub(crate) fn line(&self) -> u64 {
+        self.reader.position().line().saturating_sub(1)
     }
 
     /// The place of the column called `name`.
     pub(crate) fn place(&self, name: &str) -> Result<usize, Error> {
         let header = self.header.as_deref().unwrap_or_default();
-        header
-            .iter()
-            .position(|column| column == name)
-            .ok_or_else(|| Error::NoSuchColumn {
-                path: self.path.clone(),
-                kind: "column",
-                name: name.to_owned(),
-                candidates: header.to_vec(),
-            })
+        header.iter().position(|column| column == name).ok_or_else(|| Error::NoSuchColumn {
+            path: self.path.clone(),
+            kind: "column",
+            name: name.to_owned(),
+            candidates: header.to_vec(),
+        })
     }
-}
-
-/// The line of a record, from 1.
-pub(crate) fn line_of(record: &StringRecord) -> u64 {
-    record.position().map_or(0, csv::Position::line)
 }
 
 fn csv_error(path: &Path, error: csv::Error) -> Error {
     let text = error.to_string();
     match error.into_kind() {
         csv::ErrorKind::Io(source) => Error::io("read", path, source),
-        csv::ErrorKind::Utf8 { pos, .. } => Error::damaged(
-            path,
-            format!("line {} is not UTF-8 text", pos.map_or(0, |pos| pos.line())),
-        ),
+        csv::ErrorKind::Utf8 { pos, .. } => {
+            Error::damaged(path, format!("line {} is not UTF-8 text", pos.map_or(0, |pos| pos.line())))
+        }
         _ => Error::damaged(path, text),
     }
 }
@@ -146,14 +128,8 @@ fn csv_error(path: &Path, error: csv::Error) -> Error {
 fn separator(file: &DataFile) -> Result<u8, Error> {
     let head = file.head(FIRST_LINE_BYTES)?;
     let lines = head.split(|byte| *byte == b'\n');
-    let first = lines
-        .into_iter()
-        .find(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"#"))
-        .unwrap_or(&[]);
-    Ok([b'\t', b';']
-        .into_iter()
-        .find(|separator| first.contains(separator))
-        .unwrap_or(b','))
+    let first = lines.into_iter().find(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"#")).unwrap_or(&[]);
+    Ok([b'\t', b';'].into_iter().find(|separator| first.contains(separator)).unwrap_or(b','))
 }
 
 struct CsvStream {
@@ -172,26 +148,14 @@ impl CsvStream {
         let id_place = id_column.map(|name| table.place(name)).transpose()?;
         let mut first = StringRecord::new();
         if !table.next(&mut first)? {
-            return Err(Error::Empty {
-                path: file.path().to_owned(),
-            });
+            return Err(Error::Empty { path: file.path().to_owned() });
         }
         let dim = first.len().saturating_sub(usize::from(id_place.is_some()));
         if dim == 0 {
-            return Err(Error::damaged(
-                file.path(),
-                "rows have no values beside the ids",
-            ));
+            return Err(Error::damaged(file.path(), "rows have no values beside the ids"));
         }
         table.pending = Some(first);
-        Ok(CsvStream {
-            table,
-            dim,
-            next_row: 0,
-            had_header,
-            id_place,
-            ids: Vec::new(),
-        })
+        Ok(CsvStream { table, dim, next_row: 0, had_header, id_place, ids: Vec::new() })
     }
 
     /// Puts the cells of `record` where they belong.
@@ -200,7 +164,7 @@ impl CsvStream {
         if record.len() != expected {
             return Err(Error::RaggedLine {
                 path: self.table.path.clone(),
-                line: line_of(record),
+                line: self.table.line(),
                 expected,
                 found: record.len(),
             });
@@ -209,16 +173,16 @@ impl CsvStream {
             if Some(place) == self.id_place {
                 self.ids.push(cell.to_owned());
             } else {
-                out.push(self.number(record, place, cell)?);
+                out.push(self.number(place, cell)?);
             }
         }
         Ok(())
     }
 
-    fn number(&self, record: &StringRecord, place: usize, cell: &str) -> Result<f32, Error> {
+    fn number(&self, place: usize, cell: &str) -> Result<f32, Error> {
         let not_a_number = || Error::NotANumber {
             path: self.table.path.clone(),
-            line: line_of(record),
+            line: self.table.line(),
             column: place + 1,
             text: excerpt(cell),
         };

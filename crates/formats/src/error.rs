@@ -217,36 +217,26 @@ impl Error {
     /// What the user can do about it, where that is known; shown on its own line.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Error::NotAFile {
-                found: "a directory",
-                ..
-            } => Some("name the files inside, or give a glob such as `dir/*.parquet`".into()),
-            Error::NotAFile { .. } => {
-                Some("save it to a file first: rows are read more than once".into())
+            Error::NotAFile { found: "a directory", .. } => {
+                Some("name the files inside, or give a glob such as `dir/*.parquet`".into())
             }
+            Error::NotAFile { .. } => Some("save it to a file first: rows are read more than once".into()),
             Error::UnknownFormat { known, .. } => Some(format!("known extensions: {known}")),
-            Error::Foreign { .. } => {
-                Some("give the file the extension of its format, or write it again".into())
-            }
-            Error::Shrank { .. } => {
-                Some("let the program that writes the file finish first".into())
-            }
+            Error::Foreign { .. } => Some("give the file the extension of its format, or write it again".into()),
+            Error::Shrank { .. } => Some("let the program that writes the file finish first".into()),
             Error::Unsupported { hint, .. } => hint.clone(),
-            Error::NoSuchColumn {
-                kind, candidates, ..
-            } if candidates.is_empty() => Some(format!("the file has no {kind} that would do")),
-            Error::NoSuchColumn { candidates, .. } => {
-                Some(format!("there are: {}", listed(candidates)))
+            Error::NoSuchColumn { kind, candidates, .. } if candidates.is_empty() => {
+                Some(format!("the file has no {kind} that would do"))
             }
+            Error::NoSuchColumn { candidates, .. } => Some(format!("there are: {}", listed(candidates))),
             Error::AmbiguousColumn { candidates, .. } => {
                 Some(format!("`--column` names one of: {}", listed(candidates)))
             }
             Error::OutOfRange { .. } => Some("scale the values down, or take a wider type".into()),
             Error::Exists { .. } => Some("`--force` overwrites it".into()),
-            Error::Scratch { .. } => Some(
-                "`--scratch DIR` names a directory with room for all rows as they are stored"
-                    .into(),
-            ),
+            Error::Scratch { .. } => {
+                Some("`--scratch DIR` names a directory with room for all rows as they are stored".into())
+            }
             Error::NotBuilt { feature, .. } => Some(format!("build with the feature `{feature}`")),
             _ => None,
         }
@@ -254,44 +244,24 @@ impl Error {
 
     /// An [`Error::Io`] about `path`.
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Error::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        }
+        Error::Io { action, path: path.to_owned(), source }
     }
 
     /// An [`Error::Damaged`] about `path`.
     pub(crate) fn damaged(path: &Path, detail: impl Into<String>) -> Self {
-        Error::Damaged {
-            path: path.to_owned(),
-            detail: detail.into(),
-        }
+        Error::Damaged { path: path.to_owned(), detail: detail.into() }
     }
 
     /// An [`Error::Unsupported`] about `path` with a remedy.
-    pub(crate) fn unsupported(
-        path: &Path,
-        what: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> Self {
-        Error::Unsupported {
-            path: path.to_owned(),
-            what: what.into(),
-            hint: Some(hint.into()),
-        }
+    pub(crate) fn unsupported(path: &Path, what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Error::Unsupported { path: path.to_owned(), what: what.into(), hint: Some(hint.into()) }
     }
 }
 
 /// Names in backquotes, cut after a screenful.
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 12;
-    let mut text = names
-        .iter()
-        .take(SHOWN)
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let mut text = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
         text.push_str(&format!(" and {} more", names.len() - SHOWN));
     }
@@ -301,11 +271,7 @@ fn listed(names: &[String]) -> String {
 /// The beginning of a text from a file, fit for a message.
 pub(crate) fn excerpt(text: &str) -> String {
     const SHOWN: usize = 40;
-    let mut cut: String = text
-        .chars()
-        .take(SHOWN)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let mut cut: String = text.chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(SHOWN).is_some() {
         cut.push_str("...");
     }

@@ -21,26 +21,12 @@ impl DataFile {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let meta = fs::metadata(path).map_err(|e| Error::io("open", path, e))?;
         if !meta.is_file() {
-            let found = if meta.is_dir() {
-                "a directory"
-            } else {
-                "a pipe or device"
-            };
-            return Err(Error::NotAFile {
-                path: path.to_owned(),
-                found,
-            });
+            let found = if meta.is_dir() { "a directory" } else { "a pipe or device" };
+            return Err(Error::NotAFile { path: path.to_owned(), found });
         }
         let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
-        let len = file
-            .metadata()
-            .map_err(|e| Error::io("open", path, e))?
-            .len();
-        Ok(DataFile {
-            file: Arc::new(file),
-            path: path.to_owned(),
-            len,
-        })
+        let len = file.metadata().map_err(|e| Error::io("open", path, e))?.len();
+        Ok(DataFile { file: Arc::new(file), path: path.to_owned(), len })
     }
 
     /// A file opened elsewhere, known in messages as `path`.
@@ -63,9 +49,7 @@ impl DataFile {
         while !out.is_empty() {
             match read_at(&self.file, out, offset) {
                 Ok(0) => {
-                    return Err(Error::Shrank {
-                        path: self.path.clone(),
-                    });
+                    return Err(Error::Shrank { path: self.path.clone() });
                 }
                 Ok(count) => {
                     out = &mut out[count..];
@@ -100,20 +84,12 @@ impl DataFile {
     /// A reader with a cursor of its own, which sees the first `len` bytes only: a file that grows stays the file that
     /// was opened.
     pub(crate) fn cursor(&self) -> Cursor {
-        Cursor {
-            file: self.file.clone(),
-            position: 0,
-            end: self.len,
-        }
+        Cursor { file: self.file.clone(), position: 0, end: self.len }
     }
 
     /// A cursor that starts at `start` and ends at `end`, or at the end of the file.
     pub(crate) fn section(&self, start: u64, end: u64) -> Cursor {
-        Cursor {
-            file: self.file.clone(),
-            position: start,
-            end: end.min(self.len),
-        }
+        Cursor { file: self.file.clone(), position: start, end: end.min(self.len) }
     }
 }
 

@@ -19,8 +19,7 @@ pub(crate) enum Format {
 }
 
 /// Extensions of embedding pools, for messages.
-pub(crate) const POOL_EXTENSIONS: &str =
-    ".npy .npz .parquet .arrow .feather .safetensors .csv .tsv";
+pub(crate) const POOL_EXTENSIONS: &str = ".npy .npz .parquet .arrow .feather .safetensors .csv .tsv";
 
 /// Extensions of side files, for messages.
 pub(crate) const SIDE_EXTENSIONS: &str = ".npy .txt .csv .tsv .parquet .jsonl";
@@ -55,27 +54,19 @@ impl Format {
         match Format::of_name(path) {
             Some(named) if look.fits(named) => Ok(named),
             Some(named) => match look {
-                Look::Other(found) => Err(Error::Foreign {
-                    path: path.to_owned(),
-                    expected: named.with_article(),
-                    found,
-                }),
+                Look::Other(found) => {
+                    Err(Error::Foreign { path: path.to_owned(), expected: named.with_article(), found })
+                }
                 Look::Known(found) => Err(Error::Foreign {
                     path: path.to_owned(),
                     expected: named.with_article(),
                     found: found.with_article(),
                 }),
-                _ => Err(Error::damaged(
-                    path,
-                    format!("does not begin as {} does", named.with_article()),
-                )),
+                _ => Err(Error::damaged(path, format!("does not begin as {} does", named.with_article()))),
             },
             None => match look {
                 Look::Known(found) => Ok(found),
-                _ => Err(Error::UnknownFormat {
-                    path: path.to_owned(),
-                    known,
-                }),
+                _ => Err(Error::UnknownFormat { path: path.to_owned(), known }),
             },
         }
     }
@@ -114,10 +105,7 @@ const OTHERS: [(&[u8], &str); 11] = [
     (b"\x1f\x8b", "gzip-compressed data"),
     (b"\x28\xb5\x2f\xfd", "zstd-compressed data"),
     (b"%PDF", "a PDF document"),
-    (
-        b"version https://git-lfs",
-        "a Git LFS pointer, whose content was not downloaded",
-    ),
+    (b"version https://git-lfs", "a Git LFS pointer, whose content was not downloaded"),
     (b"<!DOCTYPE", "an HTML page"),
     (b"<html", "an HTML page"),
     (b"\xff\xfe", "UTF-16 text"),
@@ -165,10 +153,7 @@ fn is_text(head: &[u8]) -> bool {
         Ok(_) => true,
         Err(e) => e.error_len().is_none(),
     };
-    valid
-        && !head
-            .iter()
-            .any(|byte| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c))
+    valid && !head.iter().any(|byte| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c))
 }
 
 #[cfg(test)]
@@ -184,27 +169,17 @@ mod tests {
 
     #[test]
     fn names_are_confirmed_by_content() {
-        assert_eq!(
-            format_of("a.npy", b"\x93NUMPY\x01\x00").unwrap(),
-            Format::Npy
-        );
+        assert_eq!(format_of("a.npy", b"\x93NUMPY\x01\x00").unwrap(), Format::Npy);
         assert_eq!(format_of("a.PQ", b"PAR1....").unwrap(), Format::Parquet);
         assert_eq!(format_of("a.csv", "é,1\n".as_bytes()).unwrap(), Format::Csv);
-        assert_eq!(
-            format_of("features", b"\x93NUMPY\x01\x00").unwrap(),
-            Format::Npy
-        );
+        assert_eq!(format_of("features", b"\x93NUMPY\x01\x00").unwrap(), Format::Npy);
     }
 
     #[test]
     fn foreign_files_are_told_for_what_they_look_like() {
         for (name, content, told) in [
             ("a.npy", b"PAR1....".as_slice(), "Parquet"),
-            (
-                "a.parquet",
-                b"version https://git-lfs.github.com/spec/v1\n",
-                "Git LFS",
-            ),
+            ("a.parquet", b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
             ("a.npy", b"\x80\x04\x95", "pickle"),
             ("a.csv", b"\x89PNG\r\n", "PNG"),
         ] {
@@ -212,17 +187,8 @@ mod tests {
             assert!(matches!(error, Error::Foreign { .. }), "{error}");
             assert!(error.to_string().contains(told), "{error}");
         }
-        assert!(matches!(
-            format_of("a.npy", b"\x93NUM"),
-            Err(Error::Damaged { .. })
-        ));
-        assert!(matches!(
-            format_of("a.npy", b""),
-            Err(Error::Damaged { .. })
-        ));
-        assert!(matches!(
-            format_of("a.dat", b"1,2\n"),
-            Err(Error::UnknownFormat { .. })
-        ));
+        assert!(matches!(format_of("a.npy", b"\x93NUM"), Err(Error::Damaged { .. })));
+        assert!(matches!(format_of("a.npy", b""), Err(Error::Damaged { .. })));
+        assert!(matches!(format_of("a.dat", b"1,2\n"), Err(Error::UnknownFormat { .. })));
     }
 }

@@ -8,10 +8,7 @@ use crate::Error;
 /// Runs `parse`; a panic in it means that `path` is damaged in a way its parser did not foresee.
 ///
 /// Whatever `parse` was changing when it panicked must not be used again; callers drop it with the error.
-pub(crate) fn guarded<T>(
-    path: &Path,
-    parse: impl FnOnce() -> Result<T, Error>,
-) -> Result<T, Error> {
+pub(crate) fn guarded<T>(path: &Path, parse: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(parse)).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<&str>().copied().map(str::to_owned);
         let said = said.or_else(|| panic.downcast_ref::<String>().cloned());

@@ -3,7 +3,7 @@
 //! ```text
 //! message   ff ff ff ff, length of the metadata: u32, metadata (flatbuffer), body
 //! stream    messages: schema, then dictionaries and batches; then the end mark ff ff ff ff 00 00 00 00
-//! file      'ARROW1' 0 0, a stream, the footer (flatbuffer), its length: i32, 'ARROW1'
+//! file      'ARROW1', zeros, a stream, the footer (flatbuffer), its length: i32, 'ARROW1'
 //! ```
 //! Messages are cut out here, their lengths and the sizes that compressed buffers declare checked against the file
 //! before memory is reserved; the arrow-ipc crate decodes them behind a fence against panics. Refused, beside what
@@ -42,33 +42,16 @@ pub(crate) fn open(file: DataFile, options: &OpenOptions) -> Result<Single, Erro
     let (at, scalar) = list_column(&path, &batches.schema, options.column.as_deref())?;
     let scalar = taken_as(&path, scalar, options.dtype)?;
     let id_at = match &options.id_column {
-        Some(name) => Some(place(&path, &batches.schema, name, || {
-            cell_columns(&batches.schema)
-        })?),
+        Some(name) => Some(place(&path, &batches.schema, name, || cell_columns(&batches.schema))?),
         None => None,
     };
-    let first = batches
-        .next()?
-        .ok_or_else(|| Error::Empty { path: path.clone() })?;
+    let first = batches.next()?.ok_or_else(|| Error::Empty { path: path.clone() })?;
     let name = batches.schema.field(at).name().clone();
     let lists = guarded(&path, || Lists::new(&path, &name, scalar, first.column(at)))?;
     batches.ahead.push_front(first);
     let dim = lists.dim();
-    let mut stream = IpcStream {
-        batches,
-        lists,
-        at,
-        id_at,
-        ids: None,
-        next_row: 0,
-    };
-    let matrix = drain(
-        &path,
-        dim,
-        scalar.dtype(),
-        &mut stream,
-        options.scratch_dir.as_deref(),
-    )?;
+    let mut stream = IpcStream { batches, lists, at, id_at, ids: None, next_row: 0 };
+    let matrix = drain(&path, dim, scalar.dtype(), &mut stream, options.scratch_dir.as_deref())?;
     let mut single = Single::matrix(matrix);
     if let (Some(at), Some(values)) = (id_at, stream.ids) {
         single.ids = Some(ids(&path, stream.batches.schema.field(at).name(), values)?);
@@ -80,16 +63,11 @@ pub(crate) fn open(file: DataFile, options: &OpenOptions) -> Result<Single, Erro
 }
 
 /// A column of a side file.
-pub(crate) fn read_column(
-    file: DataFile,
-    options: &SideOptions,
-) -> Result<(String, SideColumn), Error> {
+pub(crate) fn read_column(file: DataFile, options: &SideOptions) -> Result<(String, SideColumn), Error> {
     let path = file.path().to_owned();
     let mut batches = Batches::open(file)?;
     let name = only_column(&path, &cell_columns(&batches.schema), options)?;
-    let at = place(&path, &batches.schema, &name, || {
-        cell_columns(&batches.schema)
-    })?;
+    let at = place(&path, &batches.schema, &name, || cell_columns(&batches.schema))?;
     let mut all: Option<SideColumn> = None;
     while let Some(batch) = batches.next()? {
         let row = all.as_ref().map_or(0, SideColumn::len);
@@ -120,9 +98,7 @@ impl RowStream for IpcStream {
         guarded(&path, || self.lists.read(batch.column(self.at), out))?;
         if let Some(at) = self.id_at {
             let name = self.batches.schema.field(at).name().clone();
-            let values = guarded(&path, || {
-                cells(&path, &name, batch.column(at), self.next_row)
-            })?;
+            let values = guarded(&path, || cells(&path, &name, batch.column(at), self.next_row))?;
             self.ids = Some(match self.ids.take() {
                 None => values,
                 Some(all) => SideColumn::appended(all, values),
@@ -172,8 +148,7 @@ impl Batches {
             batches.feed()?;
         }
         let schema = batches.decoder.schema();
-        batches.schema =
-            schema.ok_or_else(|| Error::damaged(batches.file.path(), "holds no schema"))?;
+        batches.schema = schema.ok_or_else(|| Error::damaged(batches.file.path(), "holds no schema"))?;
         Ok(batches)
     }
 
@@ -191,21 +166,23 @@ impl Batches {
             return Err(self.damaged("does not end as an Arrow file does: it is truncated"));
         }
         let footer_len = i32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]);
-        let footer_at = u64::try_from(footer_len)
-            .ok()
-            .and_then(|len| tail_at.checked_sub(len))
-            .filter(|at| *at >= 8);
-        let footer_at = footer_at
-            .ok_or_else(|| self.damaged(format!("declares a footer of {footer_len} bytes")))?;
+        let footer_at = u64::try_from(footer_len).ok().and_then(|len| tail_at.checked_sub(len)).filter(|at| *at >= 8);
+        let footer_at = footer_at.ok_or_else(|| self.damaged(format!("declares a footer of {footer_len} bytes")))?;
         let footer = self.file.read_vec(footer_at, tail_at - footer_at)?;
         let count = guarded(self.file.path(), || {
             let footer = arrow_ipc::root_as_footer(&footer);
-            let footer =
-                footer.map_err(|e| self.damaged(format!("its footer is malformed: {e}")))?;
+            let footer = footer.map_err(|e| self.damaged(format!("its footer is malformed: {e}")))?;
             Ok(footer.recordBatches().map_or(0, |blocks| blocks.len()))
         })?;
-        (self.position, self.end, self.batches_left) = (8, footer_at, Some(count));
+        (self.position, self.end, self.batches_left) = (self.after_padding(footer_at)?, footer_at, Some(count));
         Ok(())
+    }
+
+    /// Where the first message of a file begins: the format pads the magic to 8 bytes, some writers to 64.
+    fn after_padding(&self, footer_at: u64) -> Result<u64, Error> {
+        let start = self.file.read_vec(0, footer_at.min(64))?;
+        let words = start.chunks_exact(8).skip(1).take_while(|word| *word == [0; 8]);
+        Ok(8 + 8 * words.count() as u64)
     }
 
     /// The next batch with rows in it.
@@ -225,9 +202,9 @@ impl Batches {
         let Some(message) = self.next_message()? else {
             self.ended = true;
             return match self.batches_left {
-                Some(left) if left > 0 => Err(self.damaged(format!(
-                    "its footer counts {left} batches more than it holds"
-                ))),
+                Some(left) if left > 0 => {
+                    Err(self.damaged(format!("its footer counts {left} batches more than it holds")))
+                }
                 _ => Ok(()),
             };
         };
@@ -237,10 +214,7 @@ impl Batches {
         guarded(&path, || {
             let mut bytes = arrow_buffer::Buffer::from_vec(message);
             while !bytes.is_empty() {
-                if let Some(batch) = decoder
-                    .decode(&mut bytes)
-                    .map_err(|e| decode_error(&path, e))?
-                {
+                if let Some(batch) = decoder.decode(&mut bytes).map_err(|e| decode_error(&path, e))? {
                     ahead.push_back(batch);
                 }
             }
@@ -249,9 +223,7 @@ impl Batches {
         let decoded = ahead.len() - before;
         if let Some(left) = &mut self.batches_left {
             let rest = left.checked_sub(decoded);
-            *left = rest.ok_or_else(|| {
-                Error::damaged(&path, "its footer counts fewer batches than it holds")
-            })?;
+            *left = rest.ok_or_else(|| Error::damaged(&path, "its footer counts fewer batches than it holds"))?;
         }
         Ok(())
     }
@@ -272,32 +244,22 @@ impl Batches {
         } else if prefix.len() < 8 {
             return Err(self.damaged("ends inside a message: it is truncated"));
         }
-        let len = prefix
-            .last_chunk::<4>()
-            .map_or(0, |len| u32::from_le_bytes(*len));
+        let len = prefix.last_chunk::<4>().map_or(0, |len| u32::from_le_bytes(*len));
         if len == 0 {
             let after = self.position + prefix.len() as u64;
             if self.is_stream && after != self.end {
-                return Err(self.damaged(format!(
-                    "{} bytes follow the end of the stream",
-                    self.end - after
-                )));
+                return Err(self.damaged(format!("{} bytes follow the end of the stream", self.end - after)));
             }
             return Ok(None);
         }
         let message_len = prefix.len() as u64 + u64::from(len);
         if message_len > left {
-            return Err(self.damaged(format!(
-                "a message of {message_len} bytes, {left} are left: it is truncated"
-            )));
+            return Err(self.damaged(format!("a message of {message_len} bytes, {left} are left: it is truncated")));
         }
         let head = self.file.read_vec(self.position, message_len)?;
         let body_len = self.body_len(&head[prefix.len()..], left - message_len)?;
         let whole = self.file.read_vec(self.position, message_len + body_len)?;
-        self.check_body(
-            &whole[prefix.len()..message_len as usize],
-            &whole[message_len as usize..],
-        )?;
+        self.check_body(&whole[prefix.len()..message_len as usize], &whole[message_len as usize..])?;
         self.position += whole.len() as u64;
         Ok(Some(whole))
     }
@@ -306,17 +268,11 @@ impl Batches {
     fn body_len(&self, metadata: &[u8], left: u64) -> Result<u64, Error> {
         guarded(self.file.path(), || {
             let message = arrow_ipc::root_as_message(metadata);
-            let message =
-                message.map_err(|e| self.damaged(format!("a message is malformed: {e}")))?;
+            let message = message.map_err(|e| self.damaged(format!("a message is malformed: {e}")))?;
             let len = message.bodyLength();
-            u64::try_from(len)
-                .ok()
-                .filter(|len| *len <= left)
-                .ok_or_else(|| {
-                    self.damaged(format!(
-                        "a message declares a body of {len} bytes, {left} are left: it is truncated"
-                    ))
-                })
+            u64::try_from(len).ok().filter(|len| *len <= left).ok_or_else(|| {
+                self.damaged(format!("a message declares a body of {len} bytes, {left} are left: it is truncated"))
+            })
         })
     }
 
@@ -324,13 +280,10 @@ impl Batches {
     fn check_body(&self, metadata: &[u8], body: &[u8]) -> Result<(), Error> {
         guarded(self.file.path(), || {
             let message = arrow_ipc::root_as_message(metadata);
-            let message =
-                message.map_err(|e| self.damaged(format!("a message is malformed: {e}")))?;
+            let message = message.map_err(|e| self.damaged(format!("a message is malformed: {e}")))?;
             let batch = match message.header_type() {
                 MessageHeader::RecordBatch => message.header_as_record_batch(),
-                MessageHeader::DictionaryBatch => message
-                    .header_as_dictionary_batch()
-                    .and_then(|dict| dict.data()),
+                MessageHeader::DictionaryBatch => message.header_as_dictionary_batch().and_then(|dict| dict.data()),
                 _ => None,
             };
             match batch {
@@ -348,25 +301,17 @@ fn compressed_sizes_are_possible(batch: &BatchHeader<'_>, body: &[u8]) -> bool {
         return true;
     };
     buffers.iter().all(|buffer| {
-        let (Ok(start), Ok(len)) = (
-            usize::try_from(buffer.offset()),
-            usize::try_from(buffer.length()),
-        ) else {
+        let (Ok(start), Ok(len)) = (usize::try_from(buffer.offset()), usize::try_from(buffer.length())) else {
             return false;
         };
         let Some(packed) = start.checked_add(len).and_then(|end| body.get(start..end)) else {
             return false;
         };
         // An empty buffer has no size; -1 means that this one is not compressed.
-        match packed
-            .first_chunk::<8>()
-            .map(|size| i64::from_le_bytes(*size))
-        {
+        match packed.first_chunk::<8>().map(|size| i64::from_le_bytes(*size)) {
             None => len == 0,
             Some(-1) => true,
-            Some(size) => {
-                u64::try_from(size).is_ok_and(|size| size <= (len as u64).saturating_mul(MAX_RATIO))
-            }
+            Some(size) => u64::try_from(size).is_ok_and(|size| size <= (len as u64).saturating_mul(MAX_RATIO)),
         }
     })
 }

@@ -35,10 +35,7 @@ impl JoinColumns {
         for part in &self.parts {
             let found = read(part.as_ref(), &mut piece)?;
             let end = first + part.dim() * self.dtype.size();
-            for (i, row) in out
-                .chunks_exact_mut(self.dim * self.dtype.size())
-                .enumerate()
-            {
+            for (i, row) in out.chunks_exact_mut(self.dim * self.dtype.size()).enumerate() {
                 copy_widened(found.slice(i..i + 1), self.dtype, &mut row[first..end]);
             }
             first = end;
@@ -61,9 +58,7 @@ impl RowSource for JoinColumns {
     }
 
     fn rows<'a>(&'a self, range: Range<usize>, scratch: &'a mut Block) -> Result<Rows<'a>, Error> {
-        self.assemble(range.len(), scratch, |part, piece| {
-            part.rows(range.clone(), piece)
-        })
+        self.assemble(range.len(), scratch, |part, piece| part.rows(range.clone(), piece))
     }
 
     fn gather<'a>(&'a self, rows: &[usize], scratch: &'a mut Block) -> Result<Rows<'a>, Error> {

@@ -9,6 +9,9 @@ mod atomic;
 #[cfg(feature = "parquet")]
 mod columnar;
 mod concat;
+mod convert;
+#[cfg(feature = "parquet")]
+mod convert_arrow;
 #[cfg(feature = "csv")]
 mod csv;
 mod error;
@@ -26,15 +29,24 @@ mod npz;
 mod open;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod picks;
+#[cfg(feature = "parquet")]
+mod picks_parquet;
 mod safetensors;
 mod side;
 mod source;
 mod spool;
+mod take;
+#[cfg(feature = "parquet")]
+mod take_parquet;
 
 pub use atomic::AtomicFile;
+pub use convert::{ConvertOptions, convert};
 pub use error::Error;
-pub use npy::{NpyWriter, write_npy_i64};
+pub use npy::NpyWriter;
 pub use open::{Join, OpenOptions, Opened, expand, open};
+pub use picks::{Column, PicksTable, PicksWriter};
 pub use side::{SideColumn, SideFile, SideMatrix, SideOptions, read_column, read_matrix};
 pub use source::{Ids, MemorySource, Part, RowSource};
 pub use subsel_kernels::{Block, Dtype, Rows, Values};
+pub use take::{count_rows, take};

@@ -73,11 +73,7 @@ impl RawMatrix {
 
     /// Reads the rows `range` into `out`, native endian.
     fn read(&self, range: Range<usize>, out: &mut [u8]) -> Result<(), Error> {
-        assert!(
-            range.start <= range.end && range.end <= self.n_rows,
-            "rows {range:?} of {}",
-            self.n_rows
-        );
+        assert!(range.start <= range.end && range.end <= self.n_rows, "rows {range:?} of {}", self.n_rows);
         let offset = self.offset + range.start as u64 * self.row_bytes() as u64;
         match self.scalar {
             Scalar::Stored(dtype) => {
@@ -89,23 +85,14 @@ impl RawMatrix {
         }
     }
 
-    fn read_narrowed(
-        &self,
-        first_row: usize,
-        mut offset: u64,
-        out: &mut [f32],
-    ) -> Result<(), Error> {
+    fn read_narrowed(&self, first_row: usize, mut offset: u64, out: &mut [f32]) -> Result<(), Error> {
         let mut wide = vec![0u8; NARROW_BYTES.min(out.len() * 8)];
         for (chunk_idx, chunk) in out.chunks_mut(NARROW_BYTES / 8).enumerate() {
             let wide = &mut wide[..chunk.len() * 8];
             self.file.read_at(wide, offset)?;
             offset += wide.len() as u64;
             for (i, (narrow, bytes)) in chunk.iter_mut().zip(wide.as_chunks::<8>().0).enumerate() {
-                let value = if self.big_endian {
-                    f64::from_be_bytes(*bytes)
-                } else {
-                    f64::from_le_bytes(*bytes)
-                };
+                let value = if self.big_endian { f64::from_be_bytes(*bytes) } else { f64::from_le_bytes(*bytes) };
                 *narrow = narrowed(value).ok_or_else(|| {
                     let place = chunk_idx * (NARROW_BYTES / 8) + i;
                     let (row, column) = (first_row + place / self.dim, place % self.dim);
@@ -168,19 +155,11 @@ impl RowSource for RawMatrix {
 }
 
 /// The type that a wish (`--dtype`) leaves: files that state their type are not read as another.
-pub(crate) fn taken_as(
-    path: &Path,
-    stored: Scalar,
-    wanted: Option<Dtype>,
-) -> Result<Scalar, Error> {
+pub(crate) fn taken_as(path: &Path, stored: Scalar, wanted: Option<Dtype>) -> Result<Scalar, Error> {
     match wanted {
         Some(wanted) if stored != Scalar::Stored(wanted) => Err(Error::unsupported(
             path,
-            format!(
-                "values of {} cannot be taken as {}",
-                stored.name(),
-                wanted.name()
-            ),
+            format!("values of {} cannot be taken as {}", stored.name(), wanted.name()),
             "`--dtype` says what bits mean where a file cannot; `subsel convert` changes the type",
         )),
         _ => Ok(stored),

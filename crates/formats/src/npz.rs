@@ -36,68 +36,35 @@ struct Member {
 }
 
 /// Opens the member named `column`, or the only one with two axes.
-pub(crate) fn open(
-    file: DataFile,
-    column: Option<&str>,
-    dtype: Option<Dtype>,
-) -> Result<Single, Error> {
+pub(crate) fn open(file: DataFile, column: Option<&str>, dtype: Option<Dtype>) -> Result<Single, Error> {
     let members = guarded(file.path(), || list(&file))?;
     let (member, header) = choose(&file, members, column)?;
-    let layout = npy::Layout::new(
-        file.path(),
-        &header,
-        dtype,
-        member.len.saturating_sub(header.len),
-    )?;
+    let layout = npy::Layout::new(file.path(), &header, dtype, member.len.saturating_sub(header.len))?;
     if !member.deflated {
         return Ok(npy::single(file, member.start + header.len, layout));
     }
     if layout.fortran_order {
         return Err(Error::unsupported(
             file.path(),
-            format!(
-                "member `{}` is compressed and in Fortran order",
-                member.name
-            ),
+            format!("member `{}` is compressed and in Fortran order", member.name),
             "np.savez(file, np.ascontiguousarray(array))",
         ));
     }
-    let shape = Shape {
-        n_rows: layout.n_rows,
-        dim: layout.dim,
-        dtype: layout.scalar.dtype(),
-    };
-    let notes = if layout.scalar == Scalar::F64 {
-        vec![NARROWED.to_owned()]
-    } else {
-        Vec::new()
-    };
+    let shape = Shape { n_rows: layout.n_rows, dim: layout.dim, dtype: layout.scalar.dtype() };
+    let notes = if layout.scalar == Scalar::F64 { vec![NARROWED.to_owned()] } else { Vec::new() };
     let open = move || {
         let mut reader = member.reader(&file);
         let path = file.path().to_owned();
         let header_bytes = header.len;
-        io::copy(&mut reader.by_ref().take(header_bytes), &mut io::sink())
-            .map_err(|e| inflate_error(&path, e))?;
-        Ok(Box::new(DeflatedStream {
-            path,
-            reader,
-            crc: member.crc,
-            layout,
-            next_row: 0,
-        }) as _)
+        io::copy(&mut reader.by_ref().take(header_bytes), &mut io::sink()).map_err(|e| inflate_error(&path, e))?;
+        Ok(Box::new(DeflatedStream { path, reader, crc: member.crc, layout, next_row: 0 }) as _)
     };
-    Ok(Single {
-        rows: SingleRows::Stream(shape, Box::new(open)),
-        ids: None,
-        notes,
-    })
+    Ok(Single { rows: SingleRows::Stream(shape, Box::new(open)), ids: None, notes })
 }
 
 /// The arrays of the archive.
 fn list(file: &DataFile) -> Result<Vec<Member>, Error> {
-    let damaged = |e: zip::result::ZipError| {
-        Error::damaged(file.path(), format!("not a sound npz archive: {e}"))
-    };
+    let damaged = |e: zip::result::ZipError| Error::damaged(file.path(), format!("not a sound npz archive: {e}"));
     let mut archive = ZipArchive::new(io::BufReader::new(file.cursor())).map_err(damaged)?;
     let mut members = Vec::new();
     for index in 0..archive.len() {
@@ -111,32 +78,15 @@ fn list(file: &DataFile) -> Result<Vec<Member>, Error> {
             CompressionMethod::Deflated => true,
             other => {
                 let what = format!("member `{name}` is compressed by {other}");
-                return Err(Error::unsupported(
-                    file.path(),
-                    what,
-                    "np.savez(...) or np.savez_compressed(...)",
-                ));
+                return Err(Error::unsupported(file.path(), what, "np.savez(...) or np.savez_compressed(...)"));
             }
         };
         if entry.encrypted() {
-            return Err(Error::unsupported(
-                file.path(),
-                format!("member `{name}` is encrypted"),
-                "np.savez(...)",
-            ));
+            return Err(Error::unsupported(file.path(), format!("member `{name}` is encrypted"), "np.savez(...)"));
         }
-        let start = entry
-            .data_start()
-            .ok_or_else(|| Error::damaged(file.path(), "a member without a place"))?;
+        let start = entry.data_start().ok_or_else(|| Error::damaged(file.path(), "a member without a place"))?;
         let (packed_len, len, crc) = (entry.compressed_size(), entry.size(), entry.crc32());
-        let member = Member {
-            name: name.to_owned(),
-            start,
-            packed_len,
-            len,
-            crc,
-            deflated,
-        };
+        let member = Member { name: name.to_owned(), start, packed_len, len, crc, deflated };
         member.check(file)?;
         members.push(member);
     }
@@ -145,10 +95,7 @@ fn list(file: &DataFile) -> Result<Vec<Member>, Error> {
 
 impl Member {
     fn check(&self, file: &DataFile) -> Result<(), Error> {
-        let inside = self
-            .start
-            .checked_add(self.packed_len)
-            .is_some_and(|end| end <= file.len());
+        let inside = self.start.checked_add(self.packed_len).is_some_and(|end| end <= file.len());
         let possible = match self.deflated {
             true => self.len <= self.packed_len.saturating_mul(MAX_DEFLATE_RATIO),
             false => self.len == self.packed_len,
@@ -156,18 +103,14 @@ impl Member {
         if inside && possible {
             return Ok(());
         }
-        let detail = format!(
-            "member `{}` declares {} bytes in {} of the archive",
-            self.name, self.len, self.packed_len
-        );
+        let detail =
+            format!("member `{}` declares {} bytes in {} of the archive", self.name, self.len, self.packed_len);
         Err(Error::damaged(file.path(), detail))
     }
 
     /// The unpacked bytes from the start.
     fn reader(&self, file: &DataFile) -> CrcReader<Box<dyn Read + Send>> {
-        let packed: io::Take<Cursor> = file
-            .section(self.start, self.start + self.packed_len)
-            .take(self.packed_len);
+        let packed: io::Take<Cursor> = file.section(self.start, self.start + self.packed_len).take(self.packed_len);
         CrcReader::new(match self.deflated {
             true => Box::new(DeflateDecoder::new_with_buf(packed, vec![0; 1 << 17])),
             false => Box::new(packed),
@@ -175,11 +118,7 @@ impl Member {
     }
 }
 
-fn choose(
-    file: &DataFile,
-    members: Vec<Member>,
-    column: Option<&str>,
-) -> Result<(Member, header::Header), Error> {
+fn choose(file: &DataFile, members: Vec<Member>, column: Option<&str>) -> Result<(Member, header::Header), Error> {
     let read = |member: &Member| header::read(file.path(), &mut member.reader(file));
     let kind = "member";
     if let Some(wanted) = column {
@@ -188,12 +127,7 @@ fn choose(
         let found = members.into_iter().find(|member| member.name == wanted);
         let member = found.ok_or_else(|| {
             let name = wanted.to_owned();
-            Error::NoSuchColumn {
-                path: file.path().to_owned(),
-                kind,
-                name,
-                candidates,
-            }
+            Error::NoSuchColumn { path: file.path().to_owned(), kind, name, candidates }
         })?;
         let header = read(&member)?;
         return Ok((member, header));
@@ -211,23 +145,12 @@ fn choose(
     match matrices.len() {
         0 => {
             let what = format!("none of its {all} members has two axes");
-            Err(Error::unsupported(
-                file.path(),
-                what,
-                "np.savez(file, x=array.reshape(n, d))",
-            ))
+            Err(Error::unsupported(file.path(), what, "np.savez(file, x=array.reshape(n, d))"))
         }
         1 => Ok(matrices.remove(0)),
         _ => {
-            let candidates = matrices
-                .into_iter()
-                .map(|(member, _)| member.name)
-                .collect();
-            Err(Error::AmbiguousColumn {
-                path: file.path().to_owned(),
-                kind,
-                candidates,
-            })
+            let candidates = matrices.into_iter().map(|(member, _)| member.name).collect();
+            Err(Error::AmbiguousColumn { path: file.path().to_owned(), kind, candidates })
         }
     }
 }
@@ -253,29 +176,18 @@ struct DeflatedStream {
 impl DeflatedStream {
     /// All declared rows are read: nothing may follow, and the checksum must agree.
     fn check_end(&mut self) -> Result<(), Error> {
-        let more = self
-            .reader
-            .read(&mut [0])
-            .map_err(|e| inflate_error(&self.path, e))?;
+        let more = self.reader.read(&mut [0]).map_err(|e| inflate_error(&self.path, e))?;
         if more > 0 {
-            return Err(Error::damaged(
-                &self.path,
-                "more compressed data than the archive declares",
-            ));
+            return Err(Error::damaged(&self.path, "more compressed data than the archive declares"));
         }
         if self.reader.crc().sum() != self.crc {
-            return Err(Error::damaged(
-                &self.path,
-                "the checksum of the archive disagrees with its data",
-            ));
+            return Err(Error::damaged(&self.path, "the checksum of the archive disagrees with its data"));
         }
         Ok(())
     }
 
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Error> {
-        self.reader
-            .read_exact(bytes)
-            .map_err(|e| inflate_error(&self.path, e))?;
+        self.reader.read_exact(bytes).map_err(|e| inflate_error(&self.path, e))?;
         to_native(bytes, self.layout.scalar.size(), self.layout.big_endian);
         Ok(())
     }
@@ -299,12 +211,7 @@ impl DeflatedStream {
 
 impl RowStream for DeflatedStream {
     fn next_block(&mut self, out: &mut Block) -> Result<bool, Error> {
-        let npy::Layout {
-            scalar,
-            n_rows,
-            dim,
-            ..
-        } = self.layout;
+        let npy::Layout { scalar, n_rows, dim, .. } = self.layout;
         let count = block_rows(dim, scalar.dtype()).min(n_rows - self.next_row);
         if count == 0 {
             self.check_end()?;

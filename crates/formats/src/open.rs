@@ -53,10 +53,7 @@ pub struct Opened {
 impl std::fmt::Debug for Opened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let shape = (self.source.n_rows(), self.source.dim(), self.source.dtype());
-        f.debug_struct("Opened")
-            .field("source", &shape)
-            .field("parts", &self.parts)
-            .finish_non_exhaustive()
+        f.debug_struct("Opened").field("source", &shape).field("parts", &self.parts).finish_non_exhaustive()
     }
 }
 
@@ -78,25 +75,13 @@ pub(crate) enum SingleRows {
 impl Single {
     /// Rows that can be read in any order, with the note that f64 deserves.
     pub(crate) fn matrix(matrix: RawMatrix) -> Self {
-        let notes = if matrix.scalar == Scalar::F64 {
-            vec![NARROWED.to_owned()]
-        } else {
-            Vec::new()
-        };
-        Single {
-            rows: SingleRows::Matrix(matrix),
-            ids: None,
-            notes,
-        }
+        let notes = if matrix.scalar == Scalar::F64 { vec![NARROWED.to_owned()] } else { Vec::new() };
+        Single { rows: SingleRows::Matrix(matrix), ids: None, notes }
     }
 
     fn shape(&self) -> Shape {
         match &self.rows {
-            SingleRows::Matrix(m) => Shape {
-                n_rows: m.n_rows,
-                dim: m.dim,
-                dtype: m.dtype(),
-            },
+            SingleRows::Matrix(m) => Shape { n_rows: m.n_rows, dim: m.dim, dtype: m.dtype() },
             SingleRows::Stream(shape, _) => *shape,
         }
     }
@@ -111,10 +96,7 @@ impl Single {
 /// Whatever is wrong with a file or its name; see [`Error`].
 pub fn open(paths: &[PathBuf], options: &OpenOptions) -> Result<Opened, Error> {
     let paths = expand(paths)?;
-    let singles = paths
-        .iter()
-        .map(|path| open_single(path, options))
-        .collect::<Result<Vec<_>, _>>()?;
+    let singles = paths.iter().map(|path| open_single(path, options)).collect::<Result<Vec<_>, _>>()?;
     check_together(&paths, &singles, options.join)?;
     let mut notes = Vec::new();
     for note in singles.iter().flat_map(|single| &single.notes) {
@@ -126,12 +108,7 @@ pub fn open(paths: &[PathBuf], options: &OpenOptions) -> Result<Opened, Error> {
         Join::Rows => by_rows(&paths, singles, options),
         Join::Columns => by_columns(&paths, singles, options)?,
     };
-    Ok(Opened {
-        source,
-        ids,
-        parts,
-        notes,
-    })
+    Ok(Opened { source, ids, parts, notes })
 }
 
 /// Files that `paths` name: an existing path is itself, anything else that looks like a glob is expanded, sorted.
@@ -142,33 +119,22 @@ pub fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     for path in paths {
         match path.to_str() {
-            Some(pattern) if pattern.contains(['*', '?', '[']) && !path.exists() => {
-                found.append(&mut glob(pattern)?)
-            }
+            Some(pattern) if pattern.contains(['*', '?', '[']) && !path.exists() => found.append(&mut glob(pattern)?),
             _ => found.push(path.clone()),
         }
     }
     if found.is_empty() {
-        return Err(Error::Shape {
-            what: "input".into(),
-            detail: "no file is named".into(),
-        });
+        return Err(Error::Shape { what: "input".into(), detail: "no file is named".into() });
     }
     let mut seen = HashSet::new();
     if let Some(twice) = found.iter().find(|path| !seen.insert(path.as_path())) {
-        return Err(Error::Shape {
-            what: twice.display().to_string(),
-            detail: "is named twice".into(),
-        });
+        return Err(Error::Shape { what: twice.display().to_string(), detail: "is named twice".into() });
     }
     Ok(found)
 }
 
 fn glob(pattern: &str) -> Result<Vec<PathBuf>, Error> {
-    let bad = |detail: String| Error::Pattern {
-        pattern: pattern.to_owned(),
-        detail,
-    };
+    let bad = |detail: String| Error::Pattern { pattern: pattern.to_owned(), detail };
     let mut found = Vec::new();
     for entry in glob::glob(pattern).map_err(|e| bad(format!("is not a pattern: {}", e.msg)))? {
         let path = entry.map_err(|e| bad(format!("cannot be searched: {e}")))?;
@@ -187,14 +153,9 @@ fn open_single(path: &Path, options: &OpenOptions) -> Result<Single, Error> {
     let file = DataFile::open(path)?;
     let format = Format::of_file(&file, POOL_EXTENSIONS)?;
     let column = options.column.as_deref();
-    if options.id_column.is_some() && !matches!(format, Format::Parquet | Format::Ipc | Format::Csv)
-    {
+    if options.id_column.is_some() && !matches!(format, Format::Parquet | Format::Ipc | Format::Csv) {
         let hint = "`--ids FILE` gives them from another file";
-        return Err(Error::unsupported(
-            path,
-            "has no column of ids beside its numbers",
-            hint,
-        ));
+        return Err(Error::unsupported(path, "has no column of ids beside its numbers", hint));
     }
     match format {
         Format::Npy => npy::open(file, options.dtype),
@@ -202,29 +163,19 @@ fn open_single(path: &Path, options: &OpenOptions) -> Result<Single, Error> {
         #[cfg(feature = "npz")]
         Format::Npz => crate::npz::open(file, column, options.dtype),
         #[cfg(not(feature = "npz"))]
-        Format::Npz => Err(Error::NotBuilt {
-            path: path.to_owned(),
-            format: "npz",
-            feature: "npz",
-        }),
+        Format::Npz => Err(Error::NotBuilt { path: path.to_owned(), format: "npz", feature: "npz" }),
         #[cfg(feature = "csv")]
         Format::Csv => crate::csv::open(file, options),
         #[cfg(not(feature = "csv"))]
-        Format::Csv => Err(Error::NotBuilt {
-            path: path.to_owned(),
-            format: "CSV",
-            feature: "csv",
-        }),
+        Format::Csv => Err(Error::NotBuilt { path: path.to_owned(), format: "CSV", feature: "csv" }),
         #[cfg(feature = "parquet")]
         Format::Parquet => crate::parquet::open(file, options),
         #[cfg(feature = "parquet")]
         Format::Ipc => crate::ipc::open(file, options),
         #[cfg(not(feature = "parquet"))]
-        Format::Parquet | Format::Ipc => Err(Error::NotBuilt {
-            path: path.to_owned(),
-            format: "Parquet and Arrow",
-            feature: "parquet",
-        }),
+        Format::Parquet | Format::Ipc => {
+            Err(Error::NotBuilt { path: path.to_owned(), format: "Parquet and Arrow", feature: "parquet" })
+        }
         Format::Jsonl | Format::Text => Err(Error::unsupported(
             path,
             "text that is no table of numbers; a pool is made of embeddings",
@@ -247,11 +198,7 @@ fn check_together(paths: &[PathBuf], singles: &[Single], join: Join) -> Result<(
             }
             _ => continue,
         };
-        return Err(Error::Disagree {
-            first: paths[0].clone(),
-            second: path.clone(),
-            detail,
-        });
+        return Err(Error::Disagree { first: paths[0].clone(), second: path.clone(), detail });
     }
     Ok(())
 }
@@ -259,46 +206,27 @@ fn check_together(paths: &[PathBuf], singles: &[Single], join: Join) -> Result<(
 type Assembled = (Vec<Part>, Option<Ids>, Box<dyn RowSource>);
 
 fn by_rows(paths: &[PathBuf], mut singles: Vec<Single>, options: &OpenOptions) -> Assembled {
-    let parts = paths.iter().zip(&singles).map(|(path, single)| Part {
-        path: path.display().to_string(),
-        n_rows: single.shape().n_rows,
-    });
+    let parts = paths
+        .iter()
+        .zip(&singles)
+        .map(|(path, single)| Part { path: path.display().to_string(), n_rows: single.shape().n_rows });
     let parts = parts.collect();
-    let ids = singles
-        .iter_mut()
-        .map(|single| single.ids.take())
-        .reduce(|all, more| Some(appended(all?, more?)));
+    let ids = singles.iter_mut().map(|single| single.ids.take()).reduce(|all, more| Some(appended(all?, more?)));
     let shape = singles[0].shape();
     let chained = singles.len() > 1
-        && singles
-            .iter()
-            .all(|s| matches!(s.rows, SingleRows::Stream(s, _) if s.dtype == shape.dtype));
+        && singles.iter().all(|s| matches!(s.rows, SingleRows::Stream(s, _) if s.dtype == shape.dtype));
     let source = if chained {
         chain(paths, singles, options)
     } else {
         let mut sources = sources(paths, singles, options);
-        if sources.len() == 1 {
-            sources.remove(0)
-        } else {
-            Box::new(Concat::new(sources))
-        }
+        if sources.len() == 1 { sources.remove(0) } else { Box::new(Concat::new(sources)) }
     };
     (parts, ids.flatten(), source)
 }
 
-fn by_columns(
-    paths: &[PathBuf],
-    mut singles: Vec<Single>,
-    options: &OpenOptions,
-) -> Result<Assembled, Error> {
-    let names: Vec<String> = paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
-    let part = Part {
-        path: names.join(" + "),
-        n_rows: singles[0].shape().n_rows,
-    };
+fn by_columns(paths: &[PathBuf], mut singles: Vec<Single>, options: &OpenOptions) -> Result<Assembled, Error> {
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let part = Part { path: names.join(" + "), n_rows: singles[0].shape().n_rows };
     let ids: Vec<Option<Ids>> = singles.iter_mut().map(|single| single.ids.take()).collect();
     if let Some(other) = ids.iter().position(|other| *other != ids[0]) {
         let row = ids[0]
@@ -307,43 +235,22 @@ fn by_columns(
             .and_then(|(a, b)| (0..a.len()).find(|row| a.text(*row) != b.text(*row)));
         if let Some(row) = row {
             let detail = format!("their ids differ, first at row {row}");
-            return Err(Error::Disagree {
-                first: paths[0].clone(),
-                second: paths[other].clone(),
-                detail,
-            });
+            return Err(Error::Disagree { first: paths[0].clone(), second: paths[other].clone(), detail });
         }
     }
     let sources = sources(paths, singles, options);
-    Ok((
-        vec![part],
-        ids.into_iter().next().flatten(),
-        Box::new(JoinColumns::new(sources)),
-    ))
+    Ok((vec![part], ids.into_iter().next().flatten(), Box::new(JoinColumns::new(sources))))
 }
 
 /// Every file as a source of its own.
-fn sources(
-    paths: &[PathBuf],
-    singles: Vec<Single>,
-    options: &OpenOptions,
-) -> Vec<Box<dyn RowSource>> {
+fn sources(paths: &[PathBuf], singles: Vec<Single>, options: &OpenOptions) -> Vec<Box<dyn RowSource>> {
     let scratch = options.scratch_dir.as_deref();
     let source = |(path, single): (&PathBuf, Single)| -> Box<dyn RowSource> {
         match single.rows {
             SingleRows::Matrix(matrix) => Box::new(matrix),
             SingleRows::Stream(shape, open) => {
-                let link = Link {
-                    path: path.clone(),
-                    rows_left: shape.n_rows,
-                    open: Some(open),
-                };
-                Box::new(Spooled::new(
-                    path,
-                    shape,
-                    Box::new(Chain::new(vec![link], shape.dim)),
-                    scratch,
-                ))
+                let link = Link { path: path.clone(), rows_left: shape.n_rows, open: Some(open) };
+                Box::new(Spooled::new(path, shape, Box::new(Chain::new(vec![link], shape.dim)), scratch))
             }
         }
     };
@@ -354,24 +261,12 @@ fn sources(
 fn chain(paths: &[PathBuf], singles: Vec<Single>, options: &OpenOptions) -> Box<dyn RowSource> {
     let mut shape = singles[0].shape();
     shape.n_rows = singles.iter().map(|single| single.shape().n_rows).sum();
-    let links = paths
-        .iter()
-        .zip(singles)
-        .filter_map(|(path, single)| match single.rows {
-            SingleRows::Stream(shape, open) => Some(Link {
-                path: path.clone(),
-                rows_left: shape.n_rows,
-                open: Some(open),
-            }),
-            SingleRows::Matrix(_) => None,
-        });
+    let links = paths.iter().zip(singles).filter_map(|(path, single)| match single.rows {
+        SingleRows::Stream(shape, open) => Some(Link { path: path.clone(), rows_left: shape.n_rows, open: Some(open) }),
+        SingleRows::Matrix(_) => None,
+    });
     let stream = Chain::new(links.collect(), shape.dim);
-    Box::new(Spooled::new(
-        &paths[0],
-        shape,
-        Box::new(stream),
-        options.scratch_dir.as_deref(),
-    ))
+    Box::new(Spooled::new(&paths[0], shape, Box::new(stream), options.scratch_dir.as_deref()))
 }
 
 /// The ids of two files one after the other; numbers become texts where texts follow.

@@ -12,8 +12,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-    ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
@@ -64,7 +63,10 @@ pub(crate) fn parquet_error(path: &Path, error: ParquetError) -> Error {
     match error {
         ParquetError::External(inner) => match inner.downcast::<Error>() {
             Ok(ours) => *ours,
-            Err(other) => Error::damaged(path, format!("Parquet: {other}")),
+            Err(other) => match other.downcast::<std::io::Error>() {
+                Ok(source) => Error::io("read or write", path, *source),
+                Err(other) => Error::damaged(path, format!("Parquet: {other}")),
+            },
         },
         other => Error::damaged(path, format!("Parquet: {other}")),
     }
@@ -92,8 +94,7 @@ impl ParquetFile {
     pub(crate) fn open(file: DataFile, with_hints: bool) -> Result<Self, Error> {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(!with_hints);
         let metadata = guarded(file.path(), || {
-            ArrowReaderMetadata::load(&Chunks(file.clone()), options)
-                .map_err(|e| parquet_error(file.path(), e))
+            ArrowReaderMetadata::load(&Chunks(file.clone()), options).map_err(|e| parquet_error(file.path(), e))
         })?;
         Ok(ParquetFile { file, metadata })
     }
@@ -102,18 +103,16 @@ impl ParquetFile {
     pub(crate) fn n_rows(&self) -> Result<usize, Error> {
         let metadata = self.metadata.metadata();
         let declared = metadata.file_metadata().num_rows();
-        let in_groups = metadata.row_groups().iter().try_fold(0i64, |sum, group| {
-            sum.checked_add(group.num_rows())
-                .filter(|_| group.num_rows() >= 0)
-        });
+        let in_groups = metadata
+            .row_groups()
+            .iter()
+            .try_fold(0i64, |sum, group| sum.checked_add(group.num_rows()).filter(|_| group.num_rows() >= 0));
         let possible = self.file.len().saturating_mul(MAX_ROWS_PER_BYTE);
         match usize::try_from(declared) {
             Ok(n_rows) if in_groups == Some(declared) && n_rows as u64 <= possible => Ok(n_rows),
             _ => {
-                let detail = format!(
-                    "declares {declared} rows, its row groups {in_groups:?}, in {} bytes",
-                    self.file.len()
-                );
+                let detail =
+                    format!("declares {declared} rows, its row groups {in_groups:?}, in {} bytes", self.file.len());
                 Err(Error::damaged(self.file.path(), detail))
             }
         }
@@ -121,10 +120,8 @@ impl ParquetFile {
 
     /// A reader of whole rows or of one column, to be built behind [`guarded`].
     pub(crate) fn builder(&self, column: Option<usize>) -> ParquetRecordBatchReaderBuilder<Chunks> {
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
-            Chunks(self.file.clone()),
-            self.metadata.clone(),
-        );
+        let builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(Chunks(self.file.clone()), self.metadata.clone());
         match column {
             Some(at) => {
                 let mask = ProjectionMask::roots(self.metadata.parquet_schema(), [at]);
@@ -142,10 +139,7 @@ impl ParquetFile {
         }
         let path = self.file.path();
         let reader = guarded(path, || builder.build().map_err(|e| parquet_error(path, e)))?;
-        Ok(Batches {
-            file: self.file.clone(),
-            reader,
-        })
+        Ok(Batches { file: self.file.clone(), reader })
     }
 
     fn column_name(&self, at: usize) -> &str {
@@ -185,12 +179,7 @@ impl Batches {
     pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, Error> {
         let path = self.file.path();
         loop {
-            let batch = guarded(path, || {
-                self.reader
-                    .next()
-                    .transpose()
-                    .map_err(|e| arrow_error(path, e))
-            })?;
+            let batch = guarded(path, || self.reader.next().transpose().map_err(|e| arrow_error(path, e)))?;
             match batch {
                 Some(batch) if batch.num_rows() == 0 => {}
                 batch => return Ok(batch),
@@ -211,32 +200,17 @@ pub(crate) fn open(file: DataFile, options: &OpenOptions) -> Result<Single, Erro
     let (at, scalar) = list_column(&path, parquet.metadata.schema(), options.column.as_deref())?;
     let scalar = taken_as(&path, scalar, options.dtype)?;
     let n_rows = parquet.n_rows()?;
-    let first = parquet
-        .column(at, 1, Some(1))?
-        .next_array()?
-        .ok_or_else(|| Error::Empty { path: path.clone() })?;
+    let first = parquet.column(at, 1, Some(1))?.next_array()?.ok_or_else(|| Error::Empty { path: path.clone() })?;
     let dim = Lists::new(&path, parquet.column_name(at), scalar, &first)?.dim();
     let found_ids = match &options.id_column {
         Some(name) => Some(id_column(&parquet, name, n_rows)?),
         None => None,
     };
-    let shape = Shape {
-        n_rows,
-        dim,
-        dtype: scalar.dtype(),
-    };
-    let notes = if scalar == Scalar::F64 {
-        vec![NARROWED.to_owned()]
-    } else {
-        Vec::new()
-    };
+    let shape = Shape { n_rows, dim, dtype: scalar.dtype() };
+    let notes = if scalar == Scalar::F64 { vec![NARROWED.to_owned()] } else { Vec::new() };
     // Reopened by path when its turn comes: a thousand shards are not a thousand open files.
     let open = move || Ok(Box::new(ParquetStream::open(&path, at, scalar, shape)?) as _);
-    Ok(Single {
-        rows: SingleRows::Stream(shape, Box::new(open)),
-        ids: found_ids,
-        notes,
-    })
+    Ok(Single { rows: SingleRows::Stream(shape, Box::new(open)), ids: found_ids, notes })
 }
 
 fn id_column(parquet: &ParquetFile, name: &str, n_rows: usize) -> Result<crate::Ids, Error> {
@@ -245,10 +219,7 @@ fn id_column(parquet: &ParquetFile, name: &str, n_rows: usize) -> Result<crate::
     let at = place(path, schema, name, || cell_columns(schema))?;
     let found = ids(path, name, parquet.read_cells(at)?)?;
     if found.len() != n_rows {
-        return Err(Error::damaged(
-            path,
-            format!("column `{name}` has {} values of {n_rows}", found.len()),
-        ));
+        return Err(Error::damaged(path, format!("column `{name}` has {} values of {n_rows}", found.len())));
     }
     Ok(found)
 }
@@ -285,10 +256,7 @@ impl RowStream for ParquetStream {
 }
 
 /// A column of a side file.
-pub(crate) fn read_column(
-    file: DataFile,
-    options: &SideOptions,
-) -> Result<(String, SideColumn), Error> {
+pub(crate) fn read_column(file: DataFile, options: &SideOptions) -> Result<(String, SideColumn), Error> {
     let parquet = ParquetFile::open(file, false)?;
     let schema = parquet.metadata.schema();
     let name = only_column(parquet.file.path(), &cell_columns(schema), options)?;
@@ -316,8 +284,6 @@ pub(crate) fn read_lists(file: DataFile, column: Option<&str>) -> Result<(Vec<f6
             Ok(())
         })?;
     }
-    let lists = lists.ok_or_else(|| Error::Empty {
-        path: path.to_owned(),
-    })?;
+    let lists = lists.ok_or_else(|| Error::Empty { path: path.to_owned() })?;
     Ok((all, lists.dim()))
 }

@@ -56,9 +56,7 @@ impl<'de> Deserialize<'de> for Tensors {
                 let mut seen = HashSet::new();
                 while let Some(name) = map.next_key::<String>()? {
                     if !seen.insert(name.clone()) {
-                        return Err(A::Error::custom(format!(
-                            "tensor `{name}` stands there twice"
-                        )));
+                        return Err(A::Error::custom(format!("tensor `{name}` stands there twice")));
                     }
                     if name == "__metadata__" {
                         map.next_value::<IgnoredAny>()?;
@@ -74,20 +72,13 @@ impl<'de> Deserialize<'de> for Tensors {
 }
 
 /// Opens the tensor named `column`, or the only one with two axes.
-pub(crate) fn open(
-    file: DataFile,
-    column: Option<&str>,
-    dtype: Option<Dtype>,
-) -> Result<RawMatrix, Error> {
+pub(crate) fn open(file: DataFile, column: Option<&str>, dtype: Option<Dtype>) -> Result<RawMatrix, Error> {
     let (tensors, data_start) = read_header(&file)?;
     let (name, info) = choose(file.path(), tensors, column)?;
     let [n_rows, dim] = info.shape[..] else {
         return Err(Error::unsupported(
             file.path(),
-            format!(
-                "tensor `{name}` has {} axes; embeddings have 2, (n, d)",
-                info.shape.len()
-            ),
+            format!("tensor `{name}` has {} axes; embeddings have 2, (n, d)", info.shape.len()),
             "save it as tensor.reshape(n, d)",
         ));
     };
@@ -99,20 +90,11 @@ pub(crate) fn open(
         ));
     }
     if n_rows == 0 {
-        return Err(Error::Empty {
-            path: file.path().to_owned(),
-        });
+        return Err(Error::Empty { path: file.path().to_owned() });
     }
     // The header's checks bound `n_rows * dim` by the file's length.
     let (n_rows, dim) = (n_rows as usize, dim as usize);
-    Ok(RawMatrix {
-        offset: data_start + info.data_offsets.0,
-        file,
-        n_rows,
-        dim,
-        scalar,
-        big_endian: false,
-    })
+    Ok(RawMatrix { offset: data_start + info.data_offsets.0, file, n_rows, dim, scalar, big_endian: false })
 }
 
 /// Reads and checks the whole header; also gives where the values begin.
@@ -121,13 +103,11 @@ fn read_header(file: &DataFile) -> Result<(Vec<(String, Info)>, u64), Error> {
     let len = file.read_vec(0, 8)?;
     let len = u64::from_le_bytes(len.try_into().expect("eight bytes were read"));
     if len > MAX_HEADER {
-        return Err(damaged(format!(
-            "header of {len} bytes, at most {MAX_HEADER} are read"
-        )));
+        return Err(damaged(format!("header of {len} bytes, at most {MAX_HEADER} are read")));
     }
     let text = file.read_vec(8, len)?;
-    let Tensors(tensors) = serde_json::from_slice(&text)
-        .map_err(|e| damaged(format!("the safetensors header is malformed: {e}")))?;
+    let Tensors(tensors) =
+        serde_json::from_slice(&text).map_err(|e| damaged(format!("the safetensors header is malformed: {e}")))?;
     check_offsets(&tensors, file.len() - 8 - len).map_err(damaged)?;
     Ok((tensors, 8 + len))
 }
@@ -137,21 +117,13 @@ fn check_offsets(tensors: &[(String, Info)], data_len: u64) -> Result<(), String
     let mut spans: Vec<(u64, u64, &str)> = Vec::with_capacity(tensors.len());
     for (name, info) in tensors {
         let (begin, end) = info.data_offsets;
-        let values = info
-            .shape
-            .iter()
-            .try_fold(1u64, |all, len| all.checked_mul(*len));
-        let bits = bits_per_value(&info.dtype)
-            .ok_or_else(|| format!("tensor `{name}` has unknown type {}", info.dtype))?;
-        let declared = values
-            .and_then(|values| values.checked_mul(bits))
-            .map(|bits| bits / 8);
+        let values = info.shape.iter().try_fold(1u64, |all, len| all.checked_mul(*len));
+        let bits =
+            bits_per_value(&info.dtype).ok_or_else(|| format!("tensor `{name}` has unknown type {}", info.dtype))?;
+        let declared = values.and_then(|values| values.checked_mul(bits)).map(|bits| bits / 8);
         if declared.is_none() || end.checked_sub(begin) != declared {
             let shape = &info.shape;
-            return Err(format!(
-                "tensor `{name}`: bytes {begin} to {end} do not hold {} {shape:?}",
-                info.dtype
-            ));
+            return Err(format!("tensor `{name}`: bytes {begin} to {end} do not hold {} {shape:?}", info.dtype));
         }
         spans.push((begin, end, name));
     }
@@ -159,16 +131,12 @@ fn check_offsets(tensors: &[(String, Info)], data_len: u64) -> Result<(), String
     let mut covered = 0;
     for (begin, end, name) in spans {
         if begin != covered {
-            return Err(format!(
-                "tensor `{name}` begins at {begin} where the one before ends at {covered}"
-            ));
+            return Err(format!("tensor `{name}` begins at {begin} where the one before ends at {covered}"));
         }
         covered = end;
     }
     if covered != data_len {
-        return Err(format!(
-            "the tensors take {covered} bytes, but {data_len} follow the header"
-        ));
+        return Err(format!("the tensors take {covered} bytes, but {data_len} follow the header"));
     }
     Ok(())
 }
@@ -177,8 +145,7 @@ fn bits_per_value(dtype: &str) -> Option<u64> {
     Some(match dtype {
         "F4" => 4,
         "F6_E2M3" | "F6_E3M2" => 6,
-        "BOOL" | "U8" | "I8" | "F8_E5M2" | "F8_E4M3" | "F8_E8M0" | "F8_E4M3FNUZ"
-        | "F8_E5M2FNUZ" => 8,
+        "BOOL" | "U8" | "I8" | "F8_E5M2" | "F8_E4M3" | "F8_E8M0" | "F8_E4M3FNUZ" | "F8_E5M2FNUZ" => 8,
         "I16" | "U16" | "F16" | "BF16" => 16,
         "I32" | "U32" | "F32" => 32,
         "I64" | "U64" | "F64" | "C64" => 64,
@@ -186,41 +153,23 @@ fn bits_per_value(dtype: &str) -> Option<u64> {
     })
 }
 
-fn choose(
-    path: &Path,
-    tensors: Vec<(String, Info)>,
-    column: Option<&str>,
-) -> Result<(String, Info), Error> {
+fn choose(path: &Path, tensors: Vec<(String, Info)>, column: Option<&str>) -> Result<(String, Info), Error> {
     let names = |tensors: &[(String, Info)]| tensors.iter().map(|(name, _)| name.clone()).collect();
     if let Some(wanted) = column {
         let candidates = names(&tensors);
-        return tensors
-            .into_iter()
-            .find(|(name, _)| name == wanted)
-            .ok_or_else(|| Error::NoSuchColumn {
-                path: path.to_owned(),
-                kind: "tensor",
-                name: wanted.to_owned(),
-                candidates,
-            });
-    }
-    let all = tensors.len();
-    let mut matrices: Vec<_> = tensors
-        .into_iter()
-        .filter(|(_, info)| info.shape.len() == 2)
-        .collect();
-    match matrices.len() {
-        0 => Err(Error::unsupported(
-            path,
-            format!("none of its {all} tensors has two axes"),
-            "embeddings are (n, d)",
-        )),
-        1 => Ok(matrices.remove(0)),
-        _ => Err(Error::AmbiguousColumn {
+        return tensors.into_iter().find(|(name, _)| name == wanted).ok_or_else(|| Error::NoSuchColumn {
             path: path.to_owned(),
             kind: "tensor",
-            candidates: names(&matrices),
-        }),
+            name: wanted.to_owned(),
+            candidates,
+        });
+    }
+    let all = tensors.len();
+    let mut matrices: Vec<_> = tensors.into_iter().filter(|(_, info)| info.shape.len() == 2).collect();
+    match matrices.len() {
+        0 => Err(Error::unsupported(path, format!("none of its {all} tensors has two axes"), "embeddings are (n, d)")),
+        1 => Ok(matrices.remove(0)),
+        _ => Err(Error::AmbiguousColumn { path: path.to_owned(), kind: "tensor", candidates: names(&matrices) }),
     }
 }
 
@@ -235,9 +184,7 @@ fn scalar(path: &Path, name: &str, stored: &str, dtype: Option<Dtype>) -> Result
         _ => {
             return Err(Error::unsupported(
                 path,
-                format!(
-                    "tensor `{name}` is {stored}; embeddings are F16, BF16, F32, F64, I8 or U8"
-                ),
+                format!("tensor `{name}` is {stored}; embeddings are F16, BF16, F32, F64, I8 or U8"),
                 "save it as tensor.float()",
             ));
         }
@@ -253,35 +200,25 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts a file of `n_rows` rows of `dim` values.
-    pub(crate) fn create(
-        path: &Path,
-        dtype: Dtype,
-        n_rows: usize,
-        dim: usize,
-        force: bool,
-    ) -> Result<Self, Error> {
+    pub(crate) fn create(path: &Path, dtype: Dtype, n_rows: usize, dim: usize, force: bool) -> Result<Self, Error> {
         let mut file = AtomicFile::create(path, force)?;
         let len = n_rows * dim * dtype.size();
         let name = dtype.name().to_ascii_uppercase();
-        let mut header = format!(
-            r#"{{"{TENSOR}":{{"dtype":"{name}","shape":[{n_rows},{dim}],"data_offsets":[0,{len}]}}}}"#
-        );
+        let mut header =
+            format!(r#"{{"{TENSOR}":{{"dtype":"{name}","shape":[{n_rows},{dim}],"data_offsets":[0,{len}]}}}}"#);
         // Values begin at a multiple of eight, as the format asks.
         while !header.len().is_multiple_of(8) {
             header.push(' ');
         }
         let start = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
-        file.write_all(&start)
-            .map_err(|e| Error::io("write", path, e))?;
+        file.write_all(&start).map_err(|e| Error::io("write", path, e))?;
         Ok(Writer { file })
     }
 
     /// Appends rows of the type and dimension announced.
     pub(crate) fn push(&mut self, rows: Rows<'_>) -> Result<(), Error> {
         let bytes = little_endian_bytes(&rows);
-        self.file
-            .write_all(&bytes)
-            .map_err(|e| Error::io("write", self.file.path(), e))
+        self.file.write_all(&bytes).map_err(|e| Error::io("write", self.file.path(), e))
     }
 
     /// Gives the file its name.
@@ -309,10 +246,7 @@ mod tests {
         let header = r#"{"__metadata__":{"a":"b"},"bias":{"dtype":"F32","shape":[2],"data_offsets":[12,20]},
             "x":{"dtype":"BF16","shape":[3,2],"data_offsets":[0,12]}}"#;
         let matrix = open_header(header, 20).unwrap();
-        assert_eq!(
-            (matrix.n_rows, matrix.dim, matrix.scalar),
-            (3, 2, Scalar::Stored(Dtype::Bf16))
-        );
+        assert_eq!((matrix.n_rows, matrix.dim, matrix.scalar), (3, 2, Scalar::Stored(Dtype::Bf16)));
     }
 
     #[test]
@@ -320,41 +254,13 @@ mod tests {
         for (header, data, told) in [
             ("{", 0, "malformed"),
             ("[]", 0, "malformed"),
-            (
-                r#"{"x":{"dtype":"F32","shape":[3,-2],"data_offsets":[0,24]}}"#,
-                24,
-                "malformed",
-            ),
-            (
-                r#"{"x":{"dtype":"F32","shape":[3,2],"data_offsets":[0,20]}}"#,
-                20,
-                "do not hold",
-            ),
-            (
-                r#"{"x":{"dtype":"F32","shape":[3,2],"data_offsets":[24,0]}}"#,
-                24,
-                "do not hold",
-            ),
-            (
-                r#"{"x":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}"#,
-                0,
-                "do not hold",
-            ),
-            (
-                r#"{"x":{"dtype":"F32","shape":[3,2],"data_offsets":[0,24]}}"#,
-                23,
-                "24 bytes",
-            ),
-            (
-                r#"{"x":{"dtype":"F32","shape":[3,2],"data_offsets":[0,24]}}"#,
-                25,
-                "24 bytes",
-            ),
-            (
-                r#"{"x":{"dtype":"F32","shape":[3,2],"data_offsets":[4,28]}}"#,
-                28,
-                "begins at 4",
-            ),
+            (r#"{"x":{"dtype":"F32","shape":[3,-2],"data_offsets":[0,24]}}"#, 24, "malformed"),
+            (r#"{"x":{"dtype":"F32","shape":[3,2],"data_offsets":[0,20]}}"#, 20, "do not hold"),
+            (r#"{"x":{"dtype":"F32","shape":[3,2],"data_offsets":[24,0]}}"#, 24, "do not hold"),
+            (r#"{"x":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}"#, 0, "do not hold"),
+            (r#"{"x":{"dtype":"F32","shape":[3,2],"data_offsets":[0,24]}}"#, 23, "24 bytes"),
+            (r#"{"x":{"dtype":"F32","shape":[3,2],"data_offsets":[0,24]}}"#, 25, "24 bytes"),
+            (r#"{"x":{"dtype":"F32","shape":[3,2],"data_offsets":[4,28]}}"#, 28, "begins at 4"),
             (
                 r#"{"x":{"dtype":"U8","shape":[2,2],"data_offsets":[0,4]},"y":{"dtype":"U8","shape":[2,2],"data_offsets":[2,6]}}"#,
                 6,
@@ -365,31 +271,11 @@ mod tests {
                 4,
                 "twice",
             ),
-            (
-                r#"{"x":{"dtype":"Q3","shape":[3,2],"data_offsets":[0,24]}}"#,
-                24,
-                "unknown type",
-            ),
-            (
-                r#"{"x":{"dtype":"I32","shape":[3,2],"data_offsets":[0,24]}}"#,
-                24,
-                "embeddings are",
-            ),
-            (
-                r#"{"x":{"dtype":"F32","shape":[6],"data_offsets":[0,24]}}"#,
-                24,
-                "two axes",
-            ),
-            (
-                r#"{"x":{"dtype":"F32","shape":[3,0],"data_offsets":[0,0]}}"#,
-                0,
-                "no values",
-            ),
-            (
-                r#"{"x":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]}}"#,
-                0,
-                "no rows",
-            ),
+            (r#"{"x":{"dtype":"Q3","shape":[3,2],"data_offsets":[0,24]}}"#, 24, "unknown type"),
+            (r#"{"x":{"dtype":"I32","shape":[3,2],"data_offsets":[0,24]}}"#, 24, "embeddings are"),
+            (r#"{"x":{"dtype":"F32","shape":[6],"data_offsets":[0,24]}}"#, 24, "two axes"),
+            (r#"{"x":{"dtype":"F32","shape":[3,0],"data_offsets":[0,0]}}"#, 0, "no values"),
+            (r#"{"x":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]}}"#, 0, "no rows"),
             ("{}", 0, "none of its 0 tensors"),
         ] {
             let error = open_header(header, data).unwrap_err();
@@ -403,13 +289,7 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("x.safetensors");
             std::fs::write(&path, [len.to_le_bytes().as_slice(), b"{}      "].concat()).unwrap();
-            assert!(
-                matches!(
-                    open(DataFile::open(&path).unwrap(), None, None),
-                    Err(Error::Damaged { .. })
-                ),
-                "{len}"
-            );
+            assert!(matches!(open(DataFile::open(&path).unwrap(), None, None), Err(Error::Damaged { .. })), "{len}");
         }
     }
 }

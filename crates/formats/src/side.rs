@@ -107,14 +107,8 @@ pub struct SideMatrix {
 /// missing value.
 pub fn read_column(path: &Path, options: &SideOptions) -> Result<SideFile, Error> {
     let file = DataFile::open(path)?;
-    let named = |(column, values)| SideFile {
-        column: Some(column),
-        values,
-    };
-    let unnamed = |values| SideFile {
-        column: None,
-        values,
-    };
+    let named = |(column, values)| SideFile { column: Some(column), values };
+    let unnamed = |values| SideFile { column: None, values };
     match side_format(&file)? {
         Some(Format::Npy) => npy_side::read_column(&file).map(unnamed),
         None | Some(Format::Text) => read_lines(&file).map(unnamed),
@@ -142,11 +136,7 @@ pub fn read_matrix(path: &Path, options: &SideOptions) -> Result<SideMatrix, Err
         #[cfg(feature = "parquet")]
         Format::Parquet => {
             let (values, n_columns) = crate::parquet::read_lists(file, options.column.as_deref())?;
-            Ok(SideMatrix {
-                n_rows: values.len() / n_columns,
-                values,
-                n_columns,
-            })
+            Ok(SideMatrix { n_rows: values.len() / n_columns, values, n_columns })
         }
         other => {
             let _ = options;
@@ -166,16 +156,12 @@ fn side_format(file: &DataFile) -> Result<Option<Format>, Error> {
 
 fn not_a_side_file(path: &Path, format: Format) -> Error {
     match format {
-        Format::Csv if !cfg!(feature = "csv") => Error::NotBuilt {
-            path: path.to_owned(),
-            format: "CSV",
-            feature: "csv",
-        },
-        Format::Parquet | Format::Ipc if !cfg!(feature = "parquet") => Error::NotBuilt {
-            path: path.to_owned(),
-            format: "Parquet and Arrow",
-            feature: "parquet",
-        },
+        Format::Csv if !cfg!(feature = "csv") => {
+            Error::NotBuilt { path: path.to_owned(), format: "CSV", feature: "csv" }
+        }
+        Format::Parquet | Format::Ipc if !cfg!(feature = "parquet") => {
+            Error::NotBuilt { path: path.to_owned(), format: "Parquet and Arrow", feature: "parquet" }
+        }
         _ => {
             let hint = format!("known extensions: {SIDE_EXTENSIONS}");
             Error::unsupported(path, "a format that is not read as a side file", hint)
@@ -184,11 +170,7 @@ fn not_a_side_file(path: &Path, format: Format) -> Error {
 }
 
 /// The column that is meant, by name, preference or being the only one.
-pub(crate) fn only_column(
-    path: &Path,
-    columns: &[String],
-    options: &SideOptions,
-) -> Result<String, Error> {
+pub(crate) fn only_column(path: &Path, columns: &[String], options: &SideOptions) -> Result<String, Error> {
     let kind = "column";
     if let Some(name) = &options.column {
         return match columns.contains(name) {
@@ -206,16 +188,8 @@ pub(crate) fn only_column(
     }
     match columns {
         [only] => Ok(only.clone()),
-        [] => Err(Error::unsupported(
-            path,
-            "no column holds numbers or texts",
-            "give a file with one value per row",
-        )),
-        _ => Err(Error::AmbiguousColumn {
-            path: path.to_owned(),
-            kind,
-            candidates: columns.to_vec(),
-        }),
+        [] => Err(Error::unsupported(path, "no column holds numbers or texts", "give a file with one value per row")),
+        _ => Err(Error::AmbiguousColumn { path: path.to_owned(), kind, candidates: columns.to_vec() }),
     }
 }
 
@@ -227,14 +201,11 @@ pub(crate) fn texts_or_ints(texts: Vec<String>) -> SideColumn {
 
 /// `007` is a name and not the number 7.
 fn plain_int(text: &str) -> Option<i64> {
-    text.parse::<i64>()
-        .ok()
-        .filter(|value| value.to_string() == text)
+    text.parse::<i64>().ok().filter(|value| value.to_string() == text)
 }
 
 fn plain_float(text: &str) -> Option<f64> {
-    let marked =
-        text.contains(['.', 'e', 'E']) || text.eq_ignore_ascii_case("nan") || text.ends_with("inf");
+    let marked = text.contains(['.', 'e', 'E']) || text.eq_ignore_ascii_case("nan") || text.ends_with("inf");
     let value = text.parse::<f64>().ok()?;
     (marked || plain_int(text).is_some()).then_some(value)
 }
@@ -260,22 +231,12 @@ pub(crate) fn for_each_line(
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
-        if reader
-            .read_until(b'\n', &mut line)
-            .map_err(|e| Error::io("read", path, e))?
-            == 0
-        {
+        if reader.read_until(b'\n', &mut line).map_err(|e| Error::io("read", path, e))? == 0 {
             break;
         }
-        let bytes = if number == 1 {
-            line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line)
-        } else {
-            &line
-        };
+        let bytes = if number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line) } else { &line };
         let text = std::str::from_utf8(bytes);
-        let text = text
-            .map_err(|_| Error::damaged(path, format!("line {number} is not UTF-8 text")))?
-            .trim();
+        let text = text.map_err(|_| Error::damaged(path, format!("line {number} is not UTF-8 text")))?.trim();
         if !text.is_empty() {
             each(number, text)?;
         }
@@ -305,10 +266,10 @@ fn read_json_lines(file: &DataFile, options: &SideOptions) -> Result<(String, Si
         let name = match &field {
             Some(name) => name,
             None => {
-                let plain = object
-                    .iter()
-                    .filter(|(_, value)| !value.is_object() && !value.is_array());
-                let names: Vec<String> = plain.map(|(name, _)| name.clone()).collect();
+                let plain = |value: &serde_json::Value| !value.is_object() && !value.is_array();
+                let named = options.column.is_some();
+                let names = object.iter().filter(|(_, value)| named || plain(value));
+                let names: Vec<String> = names.map(|(name, _)| name.clone()).collect();
                 field.insert(only_column(path, &names, options)?)
             }
         };
@@ -327,27 +288,14 @@ struct JsonCells {
 }
 
 impl JsonCells {
-    fn push(
-        &mut self,
-        path: &Path,
-        name: &str,
-        line: u64,
-        value: Option<&serde_json::Value>,
-    ) -> Result<(), Error> {
+    fn push(&mut self, path: &Path, name: &str, line: u64, value: Option<&serde_json::Value>) -> Result<(), Error> {
         let row = self.floats.len() + self.texts.len();
-        let wrong =
-            |found: String| Error::damaged(path, format!("line {line}: field `{name}` is {found}"));
+        let wrong = |found: String| Error::damaged(path, format!("line {line}: field `{name}` is {found}"));
         match value {
             None | Some(serde_json::Value::Null) => {
-                return Err(Error::Null {
-                    path: path.to_owned(),
-                    column: name.to_owned(),
-                    row,
-                });
+                return Err(Error::Null { path: path.to_owned(), column: name.to_owned(), row });
             }
-            Some(serde_json::Value::String(text)) if self.floats.is_empty() => {
-                self.texts.push(text.clone())
-            }
+            Some(serde_json::Value::String(text)) if self.floats.is_empty() => self.texts.push(text.clone()),
             Some(serde_json::Value::Bool(value)) if self.texts.is_empty() => {
                 self.push_number(Some(i64::from(*value)), None)
             }
@@ -358,10 +306,7 @@ impl JsonCells {
                 self.push_number(value.as_i64(), value.as_f64());
             }
             Some(other) => {
-                return Err(wrong(format!(
-                    "{}, of another kind than before",
-                    excerpt(&other.to_string())
-                )));
+                return Err(wrong(format!("{}, of another kind than before", excerpt(&other.to_string()))));
             }
         }
         Ok(())
@@ -370,8 +315,7 @@ impl JsonCells {
     fn push_number(&mut self, int: Option<i64>, float: Option<f64>) {
         self.all_ints = Some(self.all_ints.unwrap_or(true) && int.is_some());
         self.ints.push(int.unwrap_or(0));
-        self.floats
-            .push(int.map(|int| int as f64).or(float).unwrap_or(f64::NAN));
+        self.floats.push(int.map(|int| int as f64).or(float).unwrap_or(f64::NAN));
     }
 
     fn finish(self) -> SideColumn {
@@ -400,28 +344,17 @@ fn read_table_column(file: &DataFile, options: &SideOptions) -> Result<SideFile,
     while table.next(&mut record)? {
         if name.is_none() && record.len() > 1 {
             let candidates = (1..=record.len()).map(|n| format!("column {n}")).collect();
-            return Err(Error::AmbiguousColumn {
-                path: path.to_owned(),
-                kind: "column",
-                candidates,
-            });
+            return Err(Error::AmbiguousColumn { path: path.to_owned(), kind: "column", candidates });
         }
         let column = || name.clone().unwrap_or_default();
         match record.get(place) {
             Some(cell) if !cell.is_empty() => cells.push(cell.to_owned()),
             _ => {
-                return Err(Error::Null {
-                    path: path.to_owned(),
-                    column: column(),
-                    row: cells.len(),
-                });
+                return Err(Error::Null { path: path.to_owned(), column: column(), row: cells.len() });
             }
         }
     }
-    Ok(SideFile {
-        column: name,
-        values: typed(cells),
-    })
+    Ok(SideFile { column: name, values: typed(cells) })
 }
 
 #[cfg(feature = "csv")]
@@ -429,23 +362,14 @@ fn read_table(file: &DataFile) -> Result<SideMatrix, Error> {
     let path = file.path();
     let mut table = crate::csv::Table::open(file, false)?;
     let mut record = csv::StringRecord::new();
-    let mut matrix = SideMatrix {
-        values: Vec::new(),
-        n_rows: 0,
-        n_columns: 0,
-    };
+    let mut matrix = SideMatrix { values: Vec::new(), n_rows: 0, n_columns: 0 };
     while table.next(&mut record)? {
-        let line = crate::csv::line_of(&record);
+        let line = table.line();
         if matrix.n_rows == 0 {
             matrix.n_columns = record.len();
         } else if record.len() != matrix.n_columns {
             let (expected, found) = (matrix.n_columns, record.len());
-            return Err(Error::RaggedLine {
-                path: path.to_owned(),
-                line,
-                expected,
-                found,
-            });
+            return Err(Error::RaggedLine { path: path.to_owned(), line, expected, found });
         }
         for (place, cell) in record.iter().enumerate() {
             let value = cell.parse().map_err(|_| Error::NotANumber {
@@ -459,9 +383,7 @@ fn read_table(file: &DataFile) -> Result<SideMatrix, Error> {
         matrix.n_rows += 1;
     }
     match matrix.n_rows {
-        0 => Err(Error::Empty {
-            path: path.to_owned(),
-        }),
+        0 => Err(Error::Empty { path: path.to_owned() }),
         _ => Ok(matrix),
     }
 }

@@ -120,9 +120,7 @@ impl<B: AsRef<[f32]> + Send + Sync> RowSource for MemorySource<B> {
         let values = self.values.as_ref();
         let bytes = scratch.bytes_mut(Dtype::F32, rows.len() * self.dim);
         for (row, out) in rows.iter().zip(bytes.chunks_exact_mut(self.dim * 4)) {
-            out.copy_from_slice(bytemuck::cast_slice(
-                &values[row * self.dim..(row + 1) * self.dim],
-            ));
+            out.copy_from_slice(bytemuck::cast_slice(&values[row * self.dim..(row + 1) * self.dim]));
         }
         Ok(scratch.rows(self.dim))
     }

@@ -65,21 +65,12 @@ enum State {
 
 impl Spooled {
     /// A stream that will yield rows of `shape`; `path` stands for it in messages.
-    pub(crate) fn new(
-        path: &Path,
-        shape: Shape,
-        stream: Box<dyn RowStream>,
-        scratch_dir: Option<&Path>,
-    ) -> Self {
+    pub(crate) fn new(path: &Path, shape: Shape, stream: Box<dyn RowStream>, scratch_dir: Option<&Path>) -> Self {
         Spooled {
             path: path.to_owned(),
             scratch_dir: directory(scratch_dir),
             shape,
-            feed: Mutex::new(Feed {
-                state: State::Streaming(stream),
-                scratch: None,
-                block: Block::new(shape.dtype),
-            }),
+            feed: Mutex::new(Feed { state: State::Streaming(stream), scratch: None, block: Block::new(shape.dtype) }),
             copy: OnceLock::new(),
             ready: AtomicUsize::new(0),
         }
@@ -87,11 +78,7 @@ impl Spooled {
 
     /// The scratch file with at least the first `end` rows in it.
     fn copied(&self, end: usize) -> Result<&RawMatrix, Error> {
-        assert!(
-            end <= self.shape.n_rows,
-            "row {end} of {}",
-            self.shape.n_rows
-        );
+        assert!(end <= self.shape.n_rows, "row {end} of {}", self.shape.n_rows);
         if self.ready.load(Ordering::Acquire) < end || self.copy.get().is_none() {
             // A panic below is caught where it happens, so a poisoned lock guards a sound state.
             let mut feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -100,22 +87,13 @@ impl Spooled {
                 return Err(error);
             }
         }
-        Ok(self
-            .copy
-            .get()
-            .expect("advance() makes the scratch file before it returns"))
+        Ok(self.copy.get().expect("advance() makes the scratch file before it returns"))
     }
 
     fn advance(&self, feed: &mut Feed, end: usize) -> Result<(), Error> {
-        let Feed {
-            state,
-            scratch,
-            block,
-        } = feed;
+        let Feed { state, scratch, block } = feed;
         if let State::Failed(message) = state {
-            return Err(Error::FailedEarlier {
-                message: message.clone(),
-            });
+            return Err(Error::FailedEarlier { message: message.clone() });
         }
         if scratch.is_none() {
             let new = Scratch::create(&self.scratch_dir)?;
@@ -188,9 +166,7 @@ pub(crate) fn drain(
         scratch.append(rows)?;
     }
     if n_rows == 0 {
-        return Err(Error::Empty {
-            path: path.to_owned(),
-        });
+        return Err(Error::Empty { path: path.to_owned() });
     }
     Ok(scratch.matrix(path, Shape { n_rows, dim, dtype }))
 }
@@ -208,23 +184,13 @@ struct Scratch {
 
 impl Scratch {
     fn create(dir: &Path) -> Result<Self, Error> {
-        let file = tempfile::tempfile_in(dir).map_err(|source| Error::Scratch {
-            dir: dir.to_owned(),
-            source,
-        })?;
-        Ok(Scratch {
-            file: Arc::new(file),
-            dir: dir.to_owned(),
-            len: 0,
-        })
+        let file = tempfile::tempfile_in(dir).map_err(|source| Error::Scratch { dir: dir.to_owned(), source })?;
+        Ok(Scratch { file: Arc::new(file), dir: dir.to_owned(), len: 0 })
     }
 
     fn append(&mut self, rows: Rows<'_>) -> Result<(), Error> {
         let bytes: &[u8] = with_values!(rows.values(), values => bytemuck::cast_slice(values));
-        write_all_at(&self.file, bytes, self.len).map_err(|source| Error::Scratch {
-            dir: self.dir.clone(),
-            source,
-        })?;
+        write_all_at(&self.file, bytes, self.len).map_err(|source| Error::Scratch { dir: self.dir.clone(), source })?;
         self.len += bytes.len() as u64;
         Ok(())
     }
@@ -264,11 +230,7 @@ impl Chain {
     /// The streams one after the other.
     pub(crate) fn new(mut links: Vec<Link>, dim: usize) -> Self {
         links.reverse();
-        Chain {
-            waiting: links,
-            current: None,
-            dim,
-        }
+        Chain { waiting: links, current: None, dim }
     }
 }
 
@@ -285,16 +247,14 @@ impl RowStream for Chain {
             };
             if stream.next_block(out)? {
                 let count = out.rows(self.dim).len();
-                link.rows_left = link.rows_left.checked_sub(count).ok_or_else(|| {
-                    Error::damaged(&link.path, "holds more rows than it declares")
-                })?;
+                link.rows_left = link
+                    .rows_left
+                    .checked_sub(count)
+                    .ok_or_else(|| Error::damaged(&link.path, "holds more rows than it declares"))?;
                 return Ok(true);
             }
             if link.rows_left > 0 {
-                return Err(Error::damaged(
-                    &link.path,
-                    format!("ends {} rows before it should", link.rows_left),
-                ));
+                return Err(Error::damaged(&link.path, format!("ends {} rows before it should", link.rows_left)));
             }
             self.current = None;
         }
@@ -323,16 +283,8 @@ mod tests {
     }
 
     fn spooled(declared: usize, held: usize) -> Spooled {
-        let stream = Counter {
-            next: 0,
-            end: held * 2,
-            step: 6,
-        };
-        let shape = Shape {
-            n_rows: declared,
-            dim: 2,
-            dtype: Dtype::F32,
-        };
+        let stream = Counter { next: 0, end: held * 2, step: 6 };
+        let shape = Shape { n_rows: declared, dim: 2, dtype: Dtype::F32 };
         Spooled::new(Path::new("counter"), shape, Box::new(stream), None)
     }
 
@@ -348,14 +300,8 @@ mod tests {
         let source = spooled(100, 100);
         let mut block = Block::default();
         assert_eq!(values(source.rows(0..0, &mut block).unwrap()), [0.0; 0]);
-        assert_eq!(
-            values(source.rows(50..51, &mut block).unwrap()),
-            [100.0, 101.0]
-        );
-        assert_eq!(
-            values(source.rows(3..5, &mut block).unwrap()),
-            [6.0, 7.0, 8.0, 9.0]
-        );
+        assert_eq!(values(source.rows(50..51, &mut block).unwrap()), [100.0, 101.0]);
+        assert_eq!(values(source.rows(3..5, &mut block).unwrap()), [6.0, 7.0, 8.0, 9.0]);
         assert_eq!(
             values(source.gather(&[99, 0, 1, 1], &mut block).unwrap()),
             [198.0, 199.0, 0.0, 1.0, 2.0, 3.0, 2.0, 3.0]
@@ -384,39 +330,17 @@ mod tests {
     fn a_stream_of_another_length_than_declared_is_refused_and_stays_refused() {
         let mut block = Block::default();
         let short = spooled(100, 99);
-        assert!(matches!(
-            short.rows(0..100, &mut block),
-            Err(Error::Damaged { .. })
-        ));
-        assert!(matches!(
-            short.rows(0..100, &mut block),
-            Err(Error::FailedEarlier { .. })
-        ));
+        assert!(matches!(short.rows(0..100, &mut block), Err(Error::Damaged { .. })));
+        assert!(matches!(short.rows(0..100, &mut block), Err(Error::FailedEarlier { .. })));
         let long = spooled(99, 100);
-        assert!(matches!(
-            long.rows(0..99, &mut block),
-            Err(Error::Damaged { .. })
-        ));
+        assert!(matches!(long.rows(0..99, &mut block), Err(Error::Damaged { .. })));
     }
 
     #[test]
     fn an_absent_scratch_directory_is_named() {
-        let stream = Counter {
-            next: 0,
-            end: 2,
-            step: 2,
-        };
-        let shape = Shape {
-            n_rows: 1,
-            dim: 2,
-            dtype: Dtype::F32,
-        };
-        let source = Spooled::new(
-            Path::new("c"),
-            shape,
-            Box::new(stream),
-            Some(Path::new("/absent/scratch")),
-        );
+        let stream = Counter { next: 0, end: 2, step: 2 };
+        let shape = Shape { n_rows: 1, dim: 2, dtype: Dtype::F32 };
+        let source = Spooled::new(Path::new("c"), shape, Box::new(stream), Some(Path::new("/absent/scratch")));
         let error = source.rows(0..1, &mut Block::default()).unwrap_err();
         assert!(error.to_string().contains("/absent/scratch"), "{error}");
         assert!(error.hint().is_some());
@@ -427,26 +351,11 @@ mod tests {
         let link = |declared: usize, held: usize| Link {
             path: format!("{declared}").into(),
             rows_left: declared,
-            open: Some(Box::new(move || {
-                Ok(Box::new(Counter {
-                    next: 0,
-                    end: held * 2,
-                    step: 4,
-                }) as _)
-            })),
+            open: Some(Box::new(move || Ok(Box::new(Counter { next: 0, end: held * 2, step: 4 }) as _))),
         };
-        let shape = Shape {
-            n_rows: 8,
-            dim: 2,
-            dtype: Dtype::F32,
-        };
+        let shape = Shape { n_rows: 8, dim: 2, dtype: Dtype::F32 };
         let read = |links| {
-            let source = Spooled::new(
-                Path::new("chain"),
-                shape,
-                Box::new(Chain::new(links, 2)),
-                None,
-            );
+            let source = Spooled::new(Path::new("chain"), shape, Box::new(Chain::new(links, 2)), None);
             source.rows(3..8, &mut Block::default()).map(values)
         };
         let sound = read(vec![link(3, 3), link(5, 5)]).unwrap();

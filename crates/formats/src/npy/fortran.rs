@@ -21,23 +21,12 @@ pub(super) struct FortranStream {
 
 impl FortranStream {
     pub(super) fn new(file: DataFile, offset: u64, layout: Layout) -> Self {
-        FortranStream {
-            file,
-            offset,
-            layout,
-            next_row: 0,
-        }
+        FortranStream { file, offset, layout, next_row: 0 }
     }
 
     /// Puts column `column` of the rows from `next_row` on into its places in `out`.
     fn scatter(&self, column: usize, stretch: &mut [u8], out: &mut [u8]) -> Result<(), Error> {
-        let Layout {
-            scalar,
-            big_endian,
-            n_rows,
-            dim,
-            ..
-        } = self.layout;
+        let Layout { scalar, big_endian, n_rows, dim, .. } = self.layout;
         let place = (column * n_rows + self.next_row) * scalar.size();
         self.file.read_at(stretch, self.offset + place as u64)?;
         to_native(stretch, scalar.size(), big_endian);
@@ -68,15 +57,8 @@ impl FortranStream {
 
 impl RowStream for FortranStream {
     fn next_block(&mut self, out: &mut Block) -> Result<bool, Error> {
-        let Layout {
-            scalar,
-            n_rows,
-            dim,
-            ..
-        } = self.layout;
-        let count = (BLOCK_BYTES / (dim * scalar.size()))
-            .max(1)
-            .min(n_rows - self.next_row);
+        let Layout { scalar, n_rows, dim, .. } = self.layout;
+        let count = (BLOCK_BYTES / (dim * scalar.size())).max(1).min(n_rows - self.next_row);
         let bytes = out.bytes_mut(scalar.dtype(), count * dim);
         let mut stretch = vec![0; count * scalar.size()];
         if count > 0 {

@@ -28,6 +28,8 @@ const MAX_DEPTH: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) descr: Descr,
+    /// The type as the file spells it.
+    pub(crate) descr_text: String,
     pub(crate) fortran_order: bool,
     pub(crate) shape: Vec<u64>,
     /// Bytes before the values.
@@ -42,6 +44,32 @@ pub(crate) struct Descr {
     pub(crate) kind: char,
     /// Bytes, or characters for texts.
     pub(crate) size: usize,
+}
+
+impl Descr {
+    /// Bytes per value, or `None` beyond what this machine can address.
+    pub(crate) fn item_bytes(self) -> Option<usize> {
+        if self.kind == 'U' { self.size.checked_mul(4) } else { Some(self.size) }
+    }
+}
+
+impl Header {
+    /// Checks that exactly `available` bytes of values follow the header.
+    pub(crate) fn check_len(&self, path: &Path, available: u64) -> Result<(), Error> {
+        let values = self.shape.iter().try_fold(1u64, |all, len| all.checked_mul(*len));
+        let declared = values.zip(self.descr.item_bytes()).and_then(|(values, size)| values.checked_mul(size as u64));
+        if declared == Some(available) {
+            return Ok(());
+        }
+        let shape = shape_text(&self.shape);
+        Err(Error::damaged(path, format!("the header declares {shape} values, but {available} bytes follow it")))
+    }
+}
+
+/// A shape as NumPy prints it.
+pub(crate) fn shape_text(shape: &[u64]) -> String {
+    let axes: Vec<String> = shape.iter().map(u64::to_string).collect();
+    format!("({})", axes.join(", "))
 }
 
 /// Reads the header from the start of an array.
@@ -74,18 +102,12 @@ pub(crate) fn read(path: &Path, from: &mut dyn Read) -> Result<Header, Error> {
         }
     };
     if text_len > MAX_TEXT {
-        return Err(Error::damaged(
-            path,
-            format!("npy header of {text_len} bytes, at most {MAX_TEXT} are read"),
-        ));
+        return Err(Error::damaged(path, format!("npy header of {text_len} bytes, at most {MAX_TEXT} are read")));
     }
     let mut text = vec![0; text_len];
     fill(&mut text)?;
-    let text =
-        String::from_utf8(text).map_err(|_| Error::damaged(path, "the npy header is not text"))?;
-    let literal = Parser { rest: &text }
-        .whole()
-        .ok_or_else(|| Error::damaged(path, "the npy header is malformed"))?;
+    let text = String::from_utf8(text).map_err(|_| Error::damaged(path, "the npy header is not text"))?;
+    let literal = Parser { rest: &text }.whole().ok_or_else(|| Error::damaged(path, "the npy header is malformed"))?;
     interpret(path, literal, before + text_len as u64)
 }
 
@@ -106,20 +128,15 @@ fn interpret(path: &Path, literal: Literal, len: u64) -> Result<Header, Error> {
             return Err(malformed("a key twice"));
         }
     }
-    let descr = match descr {
-        Some(Literal::Text(text)) => {
-            parse_descr(&text).ok_or_else(|| malformed("an unknown type"))?
-        }
+    let descr_text = match descr {
+        Some(Literal::Text(text)) => text,
         Some(Literal::List(_)) => {
             let hint = "save one field of it: np.save(file, array['field'])";
-            return Err(Error::unsupported(
-                path,
-                "a structured array (records with named fields)",
-                hint,
-            ));
+            return Err(Error::unsupported(path, "a structured array (records with named fields)", hint));
         }
         _ => return Err(malformed("no `descr`")),
     };
+    let descr = parse_descr(&descr_text).ok_or_else(|| malformed("an unknown type"))?;
     let Some(Literal::Bool(fortran_order)) = order else {
         return Err(malformed("no `fortran_order`"));
     };
@@ -130,35 +147,24 @@ fn interpret(path: &Path, literal: Literal, len: u64) -> Result<Header, Error> {
         Literal::Int(len) => Some(len),
         _ => None,
     });
-    let shape = shape
-        .collect::<Option<_>>()
-        .ok_or_else(|| malformed("a `shape` that is not whole numbers"))?;
-    Ok(Header {
-        descr,
-        fortran_order,
-        shape,
-        len,
-    })
+    let shape = shape.collect::<Option<_>>().ok_or_else(|| malformed("a `shape` that is not whole numbers"))?;
+    Ok(Header { descr, descr_text, fortran_order, shape, len })
 }
 
 fn parse_descr(text: &str) -> Option<Descr> {
-    let mut chars = text.chars();
-    let (big_endian, kind) = match chars.next()? {
-        '<' | '|' => (false, chars.next()?),
-        '>' => (true, chars.next()?),
+    let big_endian = match text.chars().next()? {
+        '<' | '|' => false,
+        '>' => true,
         _ => return None,
     };
-    let digits: String = chars.take_while(char::is_ascii_digit).collect();
-    let size = if digits.is_empty() {
-        0
-    } else {
-        digits.parse().ok()?
-    };
-    Some(Descr {
-        big_endian,
-        kind,
-        size,
-    })
+    let kind = text[1..].chars().next().filter(char::is_ascii_alphabetic)?;
+    let rest = &text[2..];
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let size = if digits == 0 { 0 } else { rest[..digits].parse().ok()? };
+    // Dates state their unit after the size: `M8[ns]`.
+    let unit = &rest[digits..];
+    let plain = unit.is_empty() || matches!(kind, 'M' | 'm') && unit.starts_with('[') && unit.ends_with(']');
+    (plain && !unit.contains(['\'', '"'])).then_some(Descr { big_endian, kind, size })
 }
 
 /// The few Python literals that headers are made of.
@@ -249,15 +255,10 @@ impl Parser<'_> {
     }
 
     fn int(&mut self) -> Option<u64> {
-        let end = self
-            .rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(self.rest.len());
+        let end = self.rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.rest.len());
         let value = self.rest[..end].parse().ok()?;
         // Python 2 wrote long integers as `3L`.
-        self.rest = self.rest[end..]
-            .strip_prefix('L')
-            .unwrap_or(&self.rest[end..]);
+        self.rest = self.rest[end..].strip_prefix('L').unwrap_or(&self.rest[end..]);
         Some(value)
     }
 
@@ -284,29 +285,12 @@ mod tests {
 
     #[test]
     fn numpy_spellings_are_understood() {
-        let plain =
-            header("{'descr': '<f2', 'fortran_order': False, 'shape': (3, 4), }      \n").unwrap();
-        assert_eq!(
-            plain.descr,
-            Descr {
-                big_endian: false,
-                kind: 'f',
-                size: 2
-            }
-        );
+        let plain = header("{'descr': '<f2', 'fortran_order': False, 'shape': (3, 4), }      \n").unwrap();
+        assert_eq!(plain.descr, Descr { big_endian: false, kind: 'f', size: 2 });
         assert_eq!((plain.shape, plain.fortran_order), (vec![3, 4], false));
         let old = header("{\"shape\":(3L,),\"fortran_order\":True,\"descr\":\">V2\"}").unwrap();
-        assert_eq!(
-            (old.shape, old.fortran_order, old.descr.big_endian),
-            (vec![3], true, true)
-        );
-        assert_eq!(
-            header("{'descr': '|O', 'fortran_order': False, 'shape': ()}")
-                .unwrap()
-                .descr
-                .kind,
-            'O'
-        );
+        assert_eq!((old.shape, old.fortran_order, old.descr.big_endian), (vec![3], true, true));
+        assert_eq!(header("{'descr': '|O', 'fortran_order': False, 'shape': ()}").unwrap().descr.kind, 'O');
     }
 
     #[test]

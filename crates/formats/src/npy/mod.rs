@@ -21,8 +21,9 @@ use crate::spool::Shape;
 use fortran::FortranStream;
 use header::{Descr, Header};
 
-pub(crate) use write::little_endian_bytes;
-pub use write::{NpyWriter, write_npy_i64};
+pub use write::NpyWriter;
+pub(crate) use write::int64 as write_int64;
+pub(crate) use write::{header as header_bytes, little_endian_bytes};
 
 /// A matrix as an npy header describes it, checked against the bytes there are.
 #[derive(Clone, Copy, Debug)]
@@ -36,31 +37,20 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// Checks that `header` is a pool of embeddings and that exactly `available` bytes of values follow it.
-    pub(crate) fn new(
-        path: &Path,
-        header: &Header,
-        dtype: Option<Dtype>,
-        available: u64,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(path: &Path, header: &Header, dtype: Option<Dtype>, available: u64) -> Result<Self, Error> {
         let scalar = scalar(path, header.descr, dtype)?;
         let (n_rows, dim) = two_axes(path, &header.shape)?;
         if byte_len(n_rows, dim, scalar) != Some(available) {
             let name = scalar.name();
-            let detail = format!(
-                "the header declares {n_rows} x {dim} values of {name}, but {available} bytes follow it"
-            );
+            let detail =
+                format!("the header declares {n_rows} x {dim} values of {name}, but {available} bytes follow it");
             return Err(Error::damaged(path, detail));
         }
         if dim == 0 {
-            return Err(Error::damaged(
-                path,
-                "rows have no values: its shape is (n, 0)",
-            ));
+            return Err(Error::damaged(path, "rows have no values: its shape is (n, 0)"));
         }
         if n_rows == 0 {
-            return Err(Error::Empty {
-                path: path.to_owned(),
-            });
+            return Err(Error::Empty { path: path.to_owned() });
         }
         Ok(Layout {
             scalar,
@@ -82,38 +72,17 @@ pub(crate) fn open(file: DataFile, dtype: Option<Dtype>) -> Result<Single, Error
 
 /// An array whose values lie in the file as they are, from `offset` on.
 pub(crate) fn single(file: DataFile, offset: u64, layout: Layout) -> Single {
-    let Layout {
-        scalar,
-        big_endian,
-        n_rows,
-        dim,
-        ..
-    } = layout;
+    let Layout { scalar, big_endian, n_rows, dim, .. } = layout;
     if layout.fortran_order {
-        let shape = Shape {
-            n_rows,
-            dim,
-            dtype: scalar.dtype(),
-        };
+        let shape = Shape { n_rows, dim, dtype: scalar.dtype() };
         let notes = match scalar {
             Scalar::F64 => vec![NARROWED.to_owned()],
             Scalar::Stored(_) => Vec::new(),
         };
         let open = move || Ok(Box::new(FortranStream::new(file, offset, layout)) as _);
-        return Single {
-            rows: SingleRows::Stream(shape, Box::new(open)),
-            ids: None,
-            notes,
-        };
+        return Single { rows: SingleRows::Stream(shape, Box::new(open)), ids: None, notes };
     }
-    Single::matrix(RawMatrix {
-        file,
-        offset,
-        n_rows,
-        dim,
-        scalar,
-        big_endian,
-    })
+    Single::matrix(RawMatrix { file, offset, n_rows, dim, scalar, big_endian })
 }
 
 fn two_axes(path: &Path, shape: &[u64]) -> Result<(u64, u64), Error> {
@@ -121,30 +90,19 @@ fn two_axes(path: &Path, shape: &[u64]) -> Result<(u64, u64), Error> {
         [n_rows, dim] => Ok((n_rows, dim)),
         [] | [_] => Err(Error::unsupported(
             path,
-            format!(
-                "an array of {} axes; embeddings have 2, (n, d)",
-                shape.len()
-            ),
+            format!("an array of {} axes; embeddings have 2, (n, d)", shape.len()),
             "np.save(file, array.reshape(n, d))",
         )),
         [n_rows, ref rest @ ..] => Err(Error::unsupported(
             path,
-            format!(
-                "an array of {} axes; embeddings have 2, (n, d)",
-                shape.len()
-            ),
-            format!(
-                "np.save(file, array.reshape({n_rows}, -1)) makes rows of {} values",
-                product(rest)
-            ),
+            format!("an array of {} axes; embeddings have 2, (n, d)", shape.len()),
+            format!("np.save(file, array.reshape({n_rows}, -1)) makes rows of {} values", product(rest)),
         )),
     }
 }
 
 fn product(axes: &[u64]) -> String {
-    axes.iter()
-        .try_fold(1u64, |all, len| all.checked_mul(*len))
-        .map_or("too many".into(), |p| p.to_string())
+    axes.iter().try_fold(1u64, |all, len| all.checked_mul(*len)).map_or("too many".into(), |p| p.to_string())
 }
 
 /// The type of the values; `dtype` says what the bits of a two-byte type mean where the file cannot.
@@ -158,20 +116,13 @@ fn scalar(path: &Path, descr: Descr, dtype: Option<Dtype>) -> Result<Scalar, Err
         ('u', 1) => Some(Scalar::Stored(Dtype::U8)),
         _ => None,
     };
-    let size = if matches!(descr.kind, 'f' | 'V' | 'i' | 'u') {
-        descr.size
-    } else {
-        0
-    };
+    let size = if matches!(descr.kind, 'f' | 'V' | 'i' | 'u') { descr.size } else { 0 };
     match (stored, dtype) {
         (_, Some(dtype)) if dtype.size() == size => Ok(Scalar::Stored(dtype)),
         (Some(stored), _) => taken_as(path, stored, dtype),
         (None, _) => Err(Error::unsupported(
             path,
-            format!(
-                "values of type {}; embeddings are f16, bf16, f32, f64, i8 or u8",
-                described(descr)
-            ),
+            format!("values of type {}; embeddings are f16, bf16, f32, f64, i8 or u8", described(descr)),
             "np.save(file, array.astype(np.float32))",
         )),
     }

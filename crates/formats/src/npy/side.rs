@@ -4,7 +4,7 @@ use std::path::Path;
 
 use half::f16;
 
-use super::header::{self, Descr, Header};
+use super::header::{self, Descr, Header, shape_text};
 use crate::Error;
 use crate::file::DataFile;
 use crate::side::{SideColumn, SideMatrix};
@@ -15,15 +15,8 @@ pub(crate) fn read_column(file: &DataFile) -> Result<SideColumn, Error> {
     match header.shape[..] {
         [_] | [_, 1] => decode(file.path(), header.descr, &bytes),
         _ => {
-            let what = format!(
-                "an array of shape {}; one value per row is (n,)",
-                shape_text(&header.shape)
-            );
-            Err(Error::unsupported(
-                file.path(),
-                what,
-                "np.save(file, array.reshape(-1))",
-            ))
+            let what = format!("an array of shape {}; one value per row is (n,)", shape_text(&header.shape));
+            Err(Error::unsupported(file.path(), what, "np.save(file, array.reshape(-1))"))
         }
     }
 }
@@ -32,71 +25,32 @@ pub(crate) fn read_column(file: &DataFile) -> Result<SideColumn, Error> {
 pub(crate) fn read_matrix(file: &DataFile) -> Result<SideMatrix, Error> {
     let (header, bytes) = read(file)?;
     let [n_rows, n_columns] = header.shape[..] else {
-        let what = format!(
-            "an array of shape {}; a matrix is (n, c)",
-            shape_text(&header.shape)
-        );
-        return Err(Error::unsupported(
-            file.path(),
-            what,
-            "np.save(file, array.reshape(n, c))",
-        ));
+        let what = format!("an array of shape {}; a matrix is (n, c)", shape_text(&header.shape));
+        return Err(Error::unsupported(file.path(), what, "np.save(file, array.reshape(n, c))"));
     };
     if n_rows == 0 || n_columns == 0 {
-        return Err(Error::Empty {
-            path: file.path().to_owned(),
-        });
+        return Err(Error::Empty { path: file.path().to_owned() });
     }
     // The product is the number of values that the file holds.
     let (n_rows, n_columns) = (n_rows as usize, n_columns as usize);
     let values = match decode(file.path(), header.descr, &bytes)? {
         SideColumn::Texts(_) => {
-            return Err(Error::unsupported(
-                file.path(),
-                "a matrix of texts",
-                "a matrix is of numbers",
-            ));
+            return Err(Error::unsupported(file.path(), "a matrix of texts", "a matrix is of numbers"));
         }
         numbers => numbers.into_floats(),
     };
     let values = match header.fortran_order {
         false => values,
-        true => (0..values.len())
-            .map(|i| values[(i % n_columns) * n_rows + i / n_columns])
-            .collect(),
+        true => (0..values.len()).map(|i| values[(i % n_columns) * n_rows + i / n_columns]).collect(),
     };
-    Ok(SideMatrix {
-        values,
-        n_rows,
-        n_columns,
-    })
-}
-
-fn shape_text(shape: &[u64]) -> String {
-    let axes: Vec<String> = shape.iter().map(u64::to_string).collect();
-    format!("({})", axes.join(", "))
+    Ok(SideMatrix { values, n_rows, n_columns })
 }
 
 /// The header and exactly the bytes it declares.
 fn read(file: &DataFile) -> Result<(Header, Vec<u8>), Error> {
     let header = header::read(file.path(), &mut file.cursor())?;
-    let size = match header.descr.kind {
-        'U' => header.descr.size.checked_mul(4),
-        _ => Some(header.descr.size),
-    };
-    let values = header
-        .shape
-        .iter()
-        .try_fold(1u64, |all, len| all.checked_mul(*len));
-    let declared = values
-        .zip(size)
-        .and_then(|(values, size)| values.checked_mul(size as u64));
     let available = file.len() - header.len;
-    if declared != Some(available) {
-        let shape = shape_text(&header.shape);
-        let detail = format!("the header declares {shape} values, but {available} bytes follow it");
-        return Err(Error::damaged(file.path(), detail));
-    }
+    header.check_len(file.path(), available)?;
     let bytes = file.read_vec(header.len, available)?;
     Ok((header, bytes))
 }
@@ -109,13 +63,7 @@ fn decode(path: &Path, descr: Descr, bytes: &[u8]) -> Result<SideColumn, Error> 
                 .as_chunks::<{ size_of::<$type>() }>()
                 .0
                 .iter()
-                .map(|b| {
-                    if descr.big_endian {
-                        <$type>::from_be_bytes(*b)
-                    } else {
-                        <$type>::from_le_bytes(*b)
-                    }
-                });
+                .map(|b| if descr.big_endian { <$type>::from_be_bytes(*b) } else { <$type>::from_le_bytes(*b) });
             SideColumn::$kind(values.map($widen).collect())
         }};
     }
@@ -131,67 +79,40 @@ fn decode(path: &Path, descr: Descr, bytes: &[u8]) -> Result<SideColumn, Error> 
         ('u', 8) => match numbers!(i64, Ints, |v| v) {
             SideColumn::Ints(values) if values.iter().all(|v| *v >= 0) => SideColumn::Ints(values),
             _ => {
-                return Err(Error::damaged(
-                    path,
-                    "holds values beyond 64-bit signed numbers",
-                ));
+                return Err(Error::damaged(path, "holds values beyond 64-bit signed numbers"));
             }
         },
         ('f', 2) => numbers!(f16, Floats, f64::from),
         ('f', 4) => numbers!(f32, Floats, f64::from),
         ('f', 8) => numbers!(f64, Floats, |v| v),
-        ('U', size) if size > 0 => texts(
-            path,
-            bytes
-                .chunks_exact(size * 4)
-                .map(|text| ucs4(text, descr.big_endian)),
-        )?,
+        ('U', size) if size > 0 => texts(path, bytes.chunks_exact(size * 4).map(|text| ucs4(text, descr.big_endian)))?,
         ('S', size) if size > 0 => texts(
             path,
             bytes.chunks_exact(size).map(|text| {
-                let end = text
-                    .iter()
-                    .rposition(|b| *b != 0)
-                    .map_or(0, |last| last + 1);
+                let end = text.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
                 std::str::from_utf8(&text[..end]).ok().map(str::to_owned)
             }),
         )?,
         ('U' | 'S', _) => {
-            return Err(Error::unsupported(
-                path,
-                "texts of length 0",
-                "save the texts as a .txt",
-            ));
+            return Err(Error::unsupported(path, "texts of length 0", "save the texts as a .txt"));
         }
         _ => {
             let what = format!("values of type {}", super::described(descr));
-            return Err(Error::unsupported(
-                path,
-                what,
-                "side files hold numbers, truth values or texts",
-            ));
+            return Err(Error::unsupported(path, what, "side files hold numbers, truth values or texts"));
         }
     })
 }
 
 fn texts(path: &Path, texts: impl Iterator<Item = Option<String>>) -> Result<SideColumn, Error> {
     let texts: Option<Vec<String>> = texts.collect();
-    texts
-        .map(SideColumn::Texts)
-        .ok_or_else(|| Error::damaged(path, "holds texts that are not Unicode"))
+    texts.map(SideColumn::Texts).ok_or_else(|| Error::damaged(path, "holds texts that are not Unicode"))
 }
 
 /// A text of 32-bit characters, padded with zeros.
 fn ucs4(bytes: &[u8], big_endian: bool) -> Option<String> {
     let chars = bytes.as_chunks::<4>().0.iter();
     let text: Option<String> = chars
-        .map(|b| {
-            char::from_u32(if big_endian {
-                u32::from_be_bytes(*b)
-            } else {
-                u32::from_le_bytes(*b)
-            })
-        })
+        .map(|b| char::from_u32(if big_endian { u32::from_be_bytes(*b) } else { u32::from_le_bytes(*b) }))
         .collect();
     text.map(|text| text.trim_end_matches('\0').to_owned())
 }

@@ -1,6 +1,6 @@
 //! Writing npy files of version 1.0, little endian, row-major.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use subsel_kernels::{Dtype, Rows, with_values};
@@ -9,25 +9,15 @@ use super::header::MAGIC;
 use crate::{AtomicFile, Error};
 
 /// The header of an array with this type and shape, padded so that the values begin at a multiple of 64.
-pub(crate) fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
+pub(crate) fn header(descr: &str, shape: &[u64]) -> Vec<u8> {
     let axes: String = shape.iter().map(|len| format!("{len}, ")).collect();
-    let axes = if shape.len() == 1 {
-        axes.trim_end()
-    } else {
-        axes.trim_end_matches(", ")
-    };
+    let axes = if shape.len() == 1 { axes.trim_end() } else { axes.trim_end_matches(", ") };
     let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({axes}), }}");
     const BEFORE: usize = 10;
     let padding = 63 - (BEFORE + text.len()) % 64;
     text.extend(std::iter::repeat_n(' ', padding));
     text.push('\n');
-    [
-        MAGIC,
-        &[1, 0],
-        &(text.len() as u16).to_le_bytes(),
-        text.as_bytes(),
-    ]
-    .concat()
+    [MAGIC, &[1, 0], &(text.len() as u16).to_le_bytes(), text.as_bytes()].concat()
 }
 
 /// How NumPy spells a type. It has no bfloat16; two raw bytes is what its extensions save.
@@ -66,23 +56,11 @@ impl NpyWriter {
     ///
     /// # Errors
     /// As [`AtomicFile::create`].
-    pub fn create(
-        path: &Path,
-        dtype: Dtype,
-        n_rows: usize,
-        dim: usize,
-        force: bool,
-    ) -> Result<Self, Error> {
+    pub fn create(path: &Path, dtype: Dtype, n_rows: usize, dim: usize, force: bool) -> Result<Self, Error> {
         let mut file = AtomicFile::create(path, force)?;
-        let header = header(descr(dtype), &[n_rows, dim]);
-        file.write_all(&header)
-            .map_err(|e| Error::io("write", path, e))?;
-        Ok(NpyWriter {
-            file,
-            dtype,
-            shape: (n_rows, dim),
-            written: 0,
-        })
+        let header = header(descr(dtype), &[n_rows as u64, dim as u64]);
+        file.write_all(&header).map_err(|e| Error::io("write", path, e))?;
+        Ok(NpyWriter { file, dtype, shape: (n_rows, dim), written: 0 })
     }
 
     /// Appends rows, which must have the type and dimension announced.
@@ -90,9 +68,7 @@ impl NpyWriter {
     /// # Errors
     /// [`Error::Shape`] if they do not; [`Error::Io`].
     pub fn push(&mut self, rows: Rows<'_>) -> Result<(), Error> {
-        if (rows.dtype(), rows.dim()) != (self.dtype, self.shape.1)
-            || rows.len() > self.shape.0 - self.written
-        {
+        if (rows.dtype(), rows.dim()) != (self.dtype, self.shape.1) || rows.len() > self.shape.0 - self.written {
             let detail = format!(
                 "{} rows of {} {} after {} of {} rows of {} {}",
                 rows.len(),
@@ -103,16 +79,11 @@ impl NpyWriter {
                 self.shape.1,
                 self.dtype.name()
             );
-            return Err(Error::Shape {
-                what: self.file.path().display().to_string(),
-                detail,
-            });
+            return Err(Error::Shape { what: self.file.path().display().to_string(), detail });
         }
         self.written += rows.len();
         let bytes = little_endian_bytes(&rows);
-        self.file
-            .write_all(&bytes)
-            .map_err(|e| Error::io("write", self.file.path(), e))
+        self.file.write_all(&bytes).map_err(|e| Error::io("write", self.file.path(), e))
     }
 
     /// Gives the file its name.
@@ -122,28 +93,14 @@ impl NpyWriter {
     pub fn finish(self) -> Result<(), Error> {
         if self.written != self.shape.0 {
             let detail = format!("{} rows written of {}", self.written, self.shape.0);
-            return Err(Error::Shape {
-                what: self.file.path().display().to_string(),
-                detail,
-            });
+            return Err(Error::Shape { what: self.file.path().display().to_string(), detail });
         }
         self.file.commit()
     }
 }
 
 /// Writes whole numbers as a 1-D int64 array.
-///
-/// # Errors
-/// As [`AtomicFile::create`] and [`AtomicFile::commit`].
-pub fn write_npy_i64(path: &Path, values: &[i64], force: bool) -> Result<(), Error> {
-    let mut file = AtomicFile::create(path, force)?;
-    let write = |file: &mut AtomicFile, bytes: &[u8]| {
-        file.write_all(bytes)
-            .map_err(|e| Error::io("write", path, e))
-    };
-    write(&mut file, &header("<i8", &[values.len()]))?;
-    for value in values {
-        write(&mut file, &value.to_le_bytes())?;
-    }
-    file.commit()
+pub(crate) fn int64(out: &mut impl Write, values: &[i64]) -> io::Result<()> {
+    out.write_all(&header("<i8", &[values.len() as u64]))?;
+    values.iter().try_for_each(|value| out.write_all(&value.to_le_bytes()))
 }
