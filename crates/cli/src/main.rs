@@ -1,1 +1,48 @@
-fn main(){}
+//! The program `subsel`: flags and messages over the library of the same name.
+//!
+//! One file per subcommand. What they share: [`args`] (what a user types), [`input`] (the pool and its side files),
+//! [`run`] (a selection with its memory limit, progress and interruption), [`output`] and [`manifest`] (what is
+//! written), [`messages`] (what is said).
+
+mod args;
+mod completions;
+mod convert;
+mod failure;
+mod input;
+mod inspect;
+mod manifest;
+mod memory;
+mod messages;
+mod methods;
+mod output;
+mod plan;
+mod progress;
+mod run;
+mod select;
+mod side;
+mod summary;
+mod take;
+mod usage;
+mod verify;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Select(args) => select::run(*args),
+        Command::Verify(args) => verify::run(args),
+        Command::Plan(args) => plan::run(*args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Methods(args) => methods::run(args),
+        Command::Take(args) => take::run(args),
+        Command::Convert(args) => convert::run(args),
+        Command::Completions(args) => completions::run(args),
+    };
+    outcome.unwrap_or_else(|failure| {
+        messages::error(&failure);
+        failure.exit_code()
+    })
+}

@@ -1,0 +1,310 @@
+//! What a user types. What it means is decided in the subcommands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+/// Choose which examples of a large pool to label or to train on.
+#[derive(Debug, Parser)]
+#[command(
+    name = "subsel",
+    version,
+    max_term_width = 100,
+    after_help = "Begin with `subsel quickstart`; `subsel methods` lists the methods."
+)]
+pub(crate) struct Cli {
+    /// The subcommand.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Pick rows of a pool: a ranked table of picks and its manifest.
+    Select(Box<SelectArgs>),
+    /// Repeat the selection of a manifest and say whether it is the same.
+    Verify(VerifyArgs),
+    /// Tell passes, time and peak memory of a selection without making it.
+    Plan(Box<PlanArgs>),
+    /// Look at a pool: shape, norms, rank, zero, duplicate and non-finite rows.
+    Inspect(InspectArgs),
+    /// List the methods, or tell everything about one.
+    Methods(MethodsArgs),
+    /// Write the chosen rows of tables (Parquet shards, npy, csv, jsonl, txt) with all their columns.
+    Take(TakeArgs),
+    /// Write a pool in another format.
+    Convert(ConvertArgs),
+    /// Print what a shell needs to complete command lines.
+    Completions(CompletionsArgs),
+}
+
+/// `subsel select`.
+#[derive(Debug, Args)]
+pub(crate) struct SelectArgs {
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+    /// How many rows to pick: a count, a percentage of the candidates, or a list of them such as 100,200,5%
+    #[arg(short = 'n', value_name = "N", help_heading = "What to pick")]
+    pub(crate) n: Option<String>,
+    /// The method, `name[:key=value,...][+name...]`; `subsel methods` lists them [default: by budget, told and recorded]
+    #[arg(short, long, value_name = "METHOD", help_heading = "What to pick")]
+    pub(crate) method: Option<String>,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
+    /// Where the picks go: .csv, .parquet, .jsonl, .npy (row numbers) or .txt (ids or row numbers)
+    #[arg(short, long, value_name = "FILE", default_value = "picks.csv", help_heading = "Output")]
+    pub(crate) output: PathBuf,
+    /// Also write the rows that are neither picked, labeled nor excluded
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) rest: Option<PathBuf>,
+    /// Overwrite existing files
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+    /// Say nothing but warnings and errors
+    #[arg(short, long, help_heading = "Output")]
+    pub(crate) quiet: bool,
+    /// Print the summary as JSON to stdout
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) other_tools: OtherTools,
+}
+
+/// `subsel verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The manifest, such as picks.manifest.json
+    pub(crate) manifest: PathBuf,
+    /// The pool, if it is not where the manifest says
+    #[arg(value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Directory of scratch copies of formats that cannot be read by row
+    #[arg(long, value_name = "DIR")]
+    pub(crate) scratch: Option<PathBuf>,
+    /// Worker threads [default: as many as the machine has]
+    #[arg(long, value_name = "T")]
+    pub(crate) threads: Option<usize>,
+    /// Refuse to run beyond this much memory, such as 8GB [default: half of what is available]
+    #[arg(long, value_name = "SIZE", value_parser = crate::memory::parse_bytes)]
+    pub(crate) max_memory: Option<u64>,
+    /// Say nothing but the verdict
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Print the verdict as JSON to stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `subsel plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+    /// How many rows to pick, as in `subsel select`
+    #[arg(short = 'n', value_name = "N", help_heading = "What to pick")]
+    pub(crate) n: Option<String>,
+    /// The method; may be given several times, and `all` compares all
+    #[arg(short, long, value_name = "METHOD", help_heading = "What to pick")]
+    pub(crate) method: Vec<String>,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
+    /// Print the plan as JSON
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) other_tools: OtherTools,
+}
+
+/// `subsel inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Say nothing but the result
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// `subsel methods`.
+#[derive(Debug, Args)]
+pub(crate) struct MethodsArgs {
+    /// Tell everything about this method
+    pub(crate) name: Option<String>,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `subsel take`.
+#[derive(Debug, Args)]
+pub(crate) struct TakeArgs {
+    /// The picks: a table of `subsel select`, or row numbers from 0
+    pub(crate) picks: PathBuf,
+    /// The files to take rows from, in the order in which their rows were numbered
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Directory for the taken rows, under the names of their files
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// Overwrite existing files
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Say nothing but warnings and errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// `subsel convert`.
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    /// Embeddings (n, d): files or globs, as in `subsel select`
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// The file to write: .npy, .parquet, .arrow, .safetensors or .csv
+    pub(crate) output: PathBuf,
+    /// The column (Parquet, Arrow), tensor (safetensors) or member (npz) that holds the embeddings
+    #[arg(long, value_name = "NAME")]
+    pub(crate) column: Option<String>,
+    /// The column that names the rows
+    #[arg(long, value_name = "NAME")]
+    pub(crate) id_column: Option<String>,
+    /// What several inputs are: more rows, or more columns of the same rows
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) join: JoinArg,
+    /// The type to store [default: as the input]
+    #[arg(long, value_enum, value_name = "TYPE")]
+    pub(crate) dtype: Option<DtypeArg>,
+    /// Directory of scratch copies of formats that cannot be read by row
+    #[arg(long, value_name = "DIR")]
+    pub(crate) scratch: Option<PathBuf>,
+    /// Overwrite an existing file
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Say nothing but warnings and errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// `subsel completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Which rows there are.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReadArgs {
+    /// Embeddings (n, d): files or globs of .npy, .npz, .parquet, .arrow, .safetensors or .csv
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// The column (Parquet, Arrow), tensor (safetensors) or member (npz) that holds the embeddings
+    #[arg(long, value_name = "NAME", help_heading = "Reading")]
+    pub(crate) column: Option<String>,
+    /// The column that names the rows
+    #[arg(long, value_name = "NAME", help_heading = "Reading")]
+    pub(crate) id_column: Option<String>,
+    /// What several inputs are: more rows, or more columns of the same rows
+    #[arg(long, value_enum, default_value_t, help_heading = "Reading")]
+    pub(crate) join: JoinArg,
+    /// What stored values are, where the file cannot say
+    #[arg(long, value_enum, value_name = "TYPE", help_heading = "Reading")]
+    pub(crate) dtype: Option<DtypeArg>,
+    /// Directory of scratch copies of formats that cannot be read by row
+    #[arg(long, value_name = "DIR", help_heading = "Reading")]
+    pub(crate) scratch: Option<PathBuf>,
+}
+
+/// What is known of the rows.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct KnownArgs {
+    /// Rows labeled already (ids or row numbers, or picks of an earlier round): never picked, but taken into account
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) labeled: Option<PathBuf>,
+    /// Classes or strata, one per row
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) labels: Option<PathBuf>,
+    /// Rows never to be picked; they still count as pool
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) exclude: Option<PathBuf>,
+    /// Names of the rows, one per row
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) ids: Option<PathBuf>,
+    /// What the entries of --labeled and --exclude are, where they could be either
+    #[arg(long, value_enum, help_heading = "What is known")]
+    pub(crate) labeled_by: Option<LabeledBy>,
+    /// Leave rows with NaN or infinite values out of the pool
+    #[arg(long, help_heading = "Reading")]
+    pub(crate) drop_nonfinite: bool,
+}
+
+/// How to run. Nothing here changes the picks, except the seed.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Seed of every random decision
+    #[arg(long, value_name = "SEED", default_value_t = 0, help_heading = "Running")]
+    pub(crate) seed: u64,
+    /// Worker threads [default: as many as the machine has]
+    #[arg(long, value_name = "T", help_heading = "Running")]
+    pub(crate) threads: Option<usize>,
+    /// Rows read at once by a worker
+    #[arg(long, value_name = "ROWS", hide = true)]
+    pub(crate) block_rows: Option<usize>,
+    /// Refuse to run beyond this much memory, such as 8GB [default: half of what is available]
+    #[arg(long, value_name = "SIZE", value_parser = crate::memory::parse_bytes, help_heading = "Running")]
+    pub(crate) max_memory: Option<u64>,
+}
+
+/// Names that other tools have for the budget; answered with a hint.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OtherTools {
+    #[arg(long, hide = true, num_args = 0..=1)]
+    pub(crate) budget: Option<Option<String>>,
+    #[arg(long, hide = true, num_args = 0..=1)]
+    pub(crate) fraction: Option<Option<String>>,
+    #[arg(long, hide = true, num_args = 0..=1)]
+    pub(crate) keep: Option<Option<String>>,
+    #[arg(long, hide = true, num_args = 0..=1)]
+    pub(crate) prune_rate: Option<Option<String>>,
+}
+
+/// What several inputs are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum JoinArg {
+    /// More rows
+    #[default]
+    Rows,
+    /// More columns of the same rows
+    Columns,
+}
+
+/// What stored values are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DtypeArg {
+    F32,
+    F16,
+    Bf16,
+    I8,
+    U8,
+}
+
+/// What entries of a list of rows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LabeledBy {
+    /// Row numbers, from 0
+    Row,
+    /// Ids
+    Id,
+}

@@ -1,0 +1,248 @@
+//! The pool and its side files: what was asked for, kept in manifests too, and what was opened.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use subsel::{Classes, Pool};
+use subsel_formats::{Ids, Join, OpenOptions, Opened, Part, RowSource, expand, open};
+use subsel_kernels::Dtype;
+
+use crate::args::{DtypeArg, JoinArg, KnownArgs, LabeledBy, ReadArgs};
+use crate::failure::{self, Failure};
+use crate::side::{self, SideRecord};
+
+/// What to read and how: all that decides which rows a pool has and what is known of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Request {
+    /// The files, globs expanded.
+    pub(crate) files: Vec<FileRecord>,
+    /// `--column`.
+    pub(crate) column: Option<String>,
+    /// `--id-column`.
+    pub(crate) id_column: Option<String>,
+    /// `--join`.
+    pub(crate) join: JoinArg,
+    /// `--dtype`.
+    pub(crate) dtype: Option<DtypeArg>,
+    /// `--drop-nonfinite`.
+    pub(crate) drop_nonfinite: bool,
+    /// `--labeled-by`.
+    pub(crate) labeled_by: Option<LabeledBy>,
+}
+
+/// A file of the pool as the manifest keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileRecord {
+    /// Its path, as given or as its glob found it.
+    pub(crate) path: String,
+    /// Its length.
+    pub(crate) bytes: u64,
+}
+
+/// The side files to read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SidePaths {
+    pub(crate) labeled: Option<PathBuf>,
+    pub(crate) labels: Option<PathBuf>,
+    pub(crate) exclude: Option<PathBuf>,
+    pub(crate) ids: Option<PathBuf>,
+}
+
+impl Request {
+    /// What the options ask for; globs are expanded here.
+    pub(crate) fn new(read: &ReadArgs) -> Result<Self, Failure> {
+        Ok(Request {
+            files: file_records(&read.inputs)?,
+            column: read.column.clone(),
+            id_column: read.id_column.clone(),
+            join: read.join,
+            dtype: read.dtype,
+            drop_nonfinite: false,
+            labeled_by: None,
+        })
+    }
+
+    /// The same with what is known of the rows.
+    pub(crate) fn knowing(self, known: &KnownArgs) -> (Self, SidePaths) {
+        let KnownArgs { labeled, labels, exclude, ids, labeled_by, drop_nonfinite } = known.clone();
+        (Request { labeled_by, drop_nonfinite, ..self }, SidePaths { labeled, labels, exclude, ids })
+    }
+}
+
+/// The files that paths and globs name, and their lengths.
+pub(crate) fn file_records(paths: &[PathBuf]) -> Result<Vec<FileRecord>, Failure> {
+    let files = expand(paths)?;
+    files
+        .iter()
+        .map(|path| {
+            let bytes = std::fs::metadata(path).map_err(|error| failure::io("open", path, &error))?.len();
+            Ok(FileRecord { path: path.display().to_string(), bytes })
+        })
+        .collect()
+}
+
+/// A pool opened, with what is known of its rows.
+pub(crate) struct Loaded {
+    /// The embeddings.
+    pub(crate) source: Box<dyn RowSource>,
+    /// Names of the rows.
+    pub(crate) ids: Option<Ids>,
+    /// The files in the order of their rows.
+    pub(crate) parts: Vec<Part>,
+    /// What was learned on opening.
+    pub(crate) notes: Vec<String>,
+    /// Rows labeled already.
+    pub(crate) labeled: Vec<usize>,
+    /// Rows never to be picked.
+    pub(crate) excluded: Vec<usize>,
+    /// The side files that were read.
+    pub(crate) side_files: Vec<SideRecord>,
+    labels: Option<Classes>,
+    drop_nonfinite: bool,
+}
+
+/// Opens the pool and reads its side files.
+pub(crate) fn load(request: &Request, side: &SidePaths, scratch: Option<&Path>) -> Result<Loaded, Failure> {
+    let Opened { source, ids, parts, notes } = open_pool(request, scratch)?;
+    let n = source.n_rows();
+    let column = request.column.as_deref();
+    let mut loaded = Loaded {
+        source,
+        ids,
+        parts,
+        notes,
+        labeled: Vec::new(),
+        excluded: Vec::new(),
+        side_files: Vec::new(),
+        labels: None,
+        drop_nonfinite: request.drop_nonfinite,
+    };
+    if let Some(path) = &side.ids {
+        let ids = side::ids(path, column, n)?;
+        loaded.side_files.push(side::record("ids", path, ids.len())?);
+        loaded.ids = Some(ids);
+    }
+    if let Some(path) = &side.labels {
+        let labels = side::labels(path, column, n)?;
+        loaded.side_files.push(side::record("labels", path, labels.codes.len())?);
+        loaded.labels = Some(labels);
+    }
+    let rows = side::Rows { n, ids: loaded.ids.as_ref(), by: request.labeled_by, column };
+    let read = |role: &str, path: &Option<PathBuf>| match path {
+        Some(path) => {
+            let rows = rows.read(path)?;
+            let record = side::record(role, path, rows.len())?;
+            Ok::<_, Failure>((rows, Some(record)))
+        }
+        None => Ok((Vec::new(), None)),
+    };
+    let (labeled, labeled_record) = read("labeled", &side.labeled)?;
+    let (excluded, exclude_record) = read("exclude", &side.exclude)?;
+    loaded.side_files.extend(labeled_record.into_iter().chain(exclude_record));
+    (loaded.labeled, loaded.excluded) = (labeled, excluded);
+    Ok(loaded)
+}
+
+fn open_pool(request: &Request, scratch: Option<&Path>) -> Result<Opened, Failure> {
+    let paths: Vec<PathBuf> = request.files.iter().map(|file| PathBuf::from(&file.path)).collect();
+    let options = OpenOptions {
+        column: request.column.clone(),
+        id_column: request.id_column.clone(),
+        dtype: request.dtype.map(DtypeArg::dtype),
+        scratch_dir: scratch.map(Path::to_owned),
+        join: request.join.join(),
+    };
+    Ok(open(&paths, &options)?)
+}
+
+impl JoinArg {
+    pub(crate) fn join(self) -> Join {
+        match self {
+            JoinArg::Rows => Join::Rows,
+            JoinArg::Columns => Join::Columns,
+        }
+    }
+}
+
+impl DtypeArg {
+    pub(crate) fn dtype(self) -> Dtype {
+        match self {
+            DtypeArg::F32 => Dtype::F32,
+            DtypeArg::F16 => Dtype::F16,
+            DtypeArg::Bf16 => Dtype::Bf16,
+            DtypeArg::I8 => Dtype::I8,
+            DtypeArg::U8 => Dtype::U8,
+        }
+    }
+}
+
+impl Loaded {
+    /// The pool that methods see. The labels move into it.
+    pub(crate) fn pool(&mut self) -> (&Self, Pool<'_>) {
+        let labels = self.labels.take();
+        let loaded = &*self;
+        let pool = Pool {
+            source: &*loaded.source,
+            labeled: loaded.labeled.clone(),
+            excluded: loaded.excluded.clone(),
+            labels,
+            drop_nonfinite: loaded.drop_nonfinite,
+        };
+        (loaded, pool)
+    }
+
+    /// Rows that may be picked, as far as is known before looking at the values.
+    pub(crate) fn candidates(&self) -> usize {
+        let mut barred: Vec<usize> = self.labeled.iter().chain(&self.excluded).copied().collect();
+        barred.sort_unstable();
+        barred.dedup();
+        self.source.n_rows() - barred.len()
+    }
+
+    /// Distinct labeled rows.
+    pub(crate) fn n_labeled(&self) -> usize {
+        let mut labeled = self.labeled.clone();
+        labeled.sort_unstable();
+        labeled.dedup();
+        labeled.len()
+    }
+
+    /// Bytes held beside the pool itself: ids, labels, lists of rows.
+    pub(crate) fn bytes(&self) -> u64 {
+        let ids = match &self.ids {
+            Some(Ids::Int(ids)) => 8 * ids.len(),
+            Some(Ids::Text(ids)) => ids.iter().map(|id| 24 + id.capacity().max(16)).sum(),
+            None => 0,
+        };
+        // Codes in the pool and in its checked copy; names pass through memory once as text.
+        let labels = self.labels.as_ref().map_or(0, |labels| 56 * labels.codes.len());
+        (ids + labels + 24 * (self.labeled.len() + self.excluded.len())) as u64
+    }
+
+    /// The file of a row and its number in it, where there are several files of rows.
+    pub(crate) fn place(&self, row: usize) -> Option<(&str, usize)> {
+        let mut first = 0;
+        for part in &self.parts {
+            if row < first + part.n_rows {
+                return (self.parts.len() > 1).then_some((part.path.as_str(), row - first));
+            }
+            first += part.n_rows;
+        }
+        None
+    }
+
+    /// A failure of the library with the file, where the library knows rows only.
+    pub(crate) fn explain(&self, error: subsel::Error) -> Failure {
+        let row = match error {
+            subsel::Error::NonFinite { row, .. } => row,
+            other => return other.into(),
+        };
+        let failure = Failure::from(error);
+        match self.place(row) {
+            Some((path, file_row)) => failure.and(&format!(" (row {file_row} of {path})")),
+            None => failure.about(&self.parts.first().map(|part| part.path.clone()).unwrap_or_default()),
+        }
+    }
+}

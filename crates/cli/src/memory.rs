@@ -1,0 +1,124 @@
+//! How much memory a run may take: what the user said, or half of what is there.
+
+use std::fs;
+use std::path::Path;
+
+use crate::failure::Failure;
+
+/// Reads a size such as `8GB`, `500MB`, `1.5GiB` or `4G`. `G` and `GiB` are 2^30 bytes, `GB` is 10^9.
+pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
+    let trimmed = text.trim();
+    let split = trimmed.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(trimmed.len());
+    let (number, unit) = trimmed.split_at(split);
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "tb" => 1e12,
+        "k" | "kib" => 1024.0,
+        "m" | "mib" => 1024f64.powi(2),
+        "g" | "gib" => 1024f64.powi(3),
+        "t" | "tib" => 1024f64.powi(4),
+        _ => return Err(format!("`{unit}` is no unit of memory; write a size such as 8GB or 500MiB")),
+    };
+    match number.parse::<f64>() {
+        Ok(value) if value.is_finite() && value > 0.0 => Ok((value * factor) as u64),
+        _ => Err("write a size such as 8GB or 500MiB".into()),
+    }
+}
+
+/// The bytes a run may take: `asked`, or half of what is available.
+pub(crate) fn allowed(asked: Option<u64>) -> u64 {
+    asked.unwrap_or_else(|| available() / 2)
+}
+
+/// Refuses a run that needs more than it may take.
+pub(crate) fn check(need: u64, asked: Option<u64>) -> Result<(), Failure> {
+    let allowed = allowed(asked);
+    if need <= allowed {
+        return Ok(());
+    }
+    let mut failure = Failure::from(subsel::Error::Memory { need, allowed });
+    if asked.is_none() {
+        failure.message.push_str(" (half of what is available)");
+    }
+    Err(failure)
+}
+
+/// Bytes that this process could take: of the machine, of its control group and under its own limits.
+fn available() -> u64 {
+    let machine = field("/proc/meminfo", "MemAvailable:");
+    [machine, control_group(), own_limit()].into_iter().flatten().min().unwrap_or(u64::MAX)
+}
+
+/// The most of this process's memory that was resident at once, mapped files included.
+pub(crate) fn peak_bytes() -> Option<u64> {
+    field("/proc/self/status", "VmHWM:")
+}
+
+/// A field in KiB of a file of the proc file system.
+fn field(path: &str, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// What is left in the tightest of the control groups (version 2) around this process.
+fn control_group() -> Option<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or("");
+    let root = Path::new("/sys/fs/cgroup");
+    let number = |path: &Path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let left = |dir: &Path| {
+        let most = number(&dir.join("memory.max"))?;
+        Some(most.saturating_sub(number(&dir.join("memory.current")).unwrap_or(0)))
+    };
+    root.join(own).ancestors().take_while(|dir| dir.starts_with(root)).filter_map(left).min()
+}
+
+#[cfg(unix)]
+fn own_limit() -> Option<u64> {
+    use rustix::process::{Resource, getrlimit};
+    [Resource::Data, Resource::As].into_iter().filter_map(|resource| getrlimit(resource).current).min()
+}
+
+#[cfg(not(unix))]
+fn own_limit() -> Option<u64> {
+    None
+}
+
+/// Seconds of all cores that this process has taken so far.
+#[cfg(unix)]
+pub(crate) fn cpu_secs() -> Option<f64> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Some(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
+}
+
+/// Seconds of all cores that this process has taken so far.
+#[cfg(not(unix))]
+pub(crate) fn cpu_secs() -> Option<f64> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, bytes) in
+            [("8GB", 8_000_000_000), ("1.5GiB", 1_610_612_736), ("4G", 4 << 30), ("500 mb", 500_000_000), ("77", 77)]
+        {
+            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "GB", "-1GB", "8 parsecs", "0", "1e9"] {
+            assert!(parse_bytes(text).is_err(), "{text} was taken");
+        }
+    }
+
+    #[test]
+    fn something_is_available() {
+        assert!(available() > 1 << 20);
+    }
+}

@@ -1,0 +1,198 @@
+//! The tables that a selection writes, opened before the work so that what cannot be written is refused at once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use subsel::Selection;
+use subsel_formats::{AtomicFile, Column, Ids, PicksTable, PicksWriter};
+
+use crate::failure::Failure;
+use crate::input::{Loaded, Request, SidePaths};
+use crate::manifest;
+
+/// Where a selection goes.
+pub(crate) struct Targets {
+    /// The table of picks.
+    pub(crate) output: PathBuf,
+    /// Its manifest.
+    pub(crate) manifest: PathBuf,
+    /// The table of rows left over.
+    pub(crate) rest: Option<PathBuf>,
+}
+
+/// The files of a selection, begun under temporary names.
+pub(crate) struct Writers {
+    picks: PicksWriter,
+    manifest: AtomicFile,
+    rest: Option<PicksWriter>,
+}
+
+impl Targets {
+    /// The outputs asked for; none may be another, or an input.
+    pub(crate) fn new(output: &Path, rest: Option<&Path>, pool: &Request, side: &SidePaths) -> Result<Self, Failure> {
+        let targets = Targets {
+            output: output.to_owned(),
+            manifest: manifest::path_beside(output),
+            rest: rest.map(Path::to_owned),
+        };
+        let files = pool.files.iter().map(|file| PathBuf::from(&file.path));
+        let sides = [&side.labeled, &side.labels, &side.exclude, &side.ids].into_iter().flatten().cloned();
+        let read: Vec<PathBuf> = files.chain(sides).filter_map(|path| fs::canonicalize(path).ok()).collect();
+        let mut written: Vec<PathBuf> = Vec::new();
+        for path in targets.all() {
+            let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            if read.contains(&place) {
+                return Err(Failure::new(format!("{} is both an input and an output", path.display())));
+            }
+            if written.contains(&place) {
+                return Err(Failure::new(format!("{} is named for two outputs", path.display())));
+            }
+            written.push(place);
+        }
+        Ok(targets)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.output, &self.manifest].into_iter().chain(&self.rest)
+    }
+
+    /// Begins the files.
+    pub(crate) fn begin(&self, force: bool) -> Result<Writers, Failure> {
+        // Said here for the sake of the path, which the user knows as given.
+        if let (Some(path), false) = (self.all().find(|path| path.is_file()), force) {
+            return Err(subsel_formats::Error::Exists { path: path.clone() }.into());
+        }
+        Ok(Writers {
+            picks: begin_table(&self.output, force)?,
+            manifest: AtomicFile::create(&self.manifest, force)?,
+            rest: self.rest.as_deref().map(|path| begin_table(path, force)).transpose()?,
+        })
+    }
+
+    fn is_structured(path: &Path) -> bool {
+        path.extension().is_some_and(|extension| extension == "jsonl" || extension == "parquet")
+    }
+
+    fn is_list(path: &Path) -> bool {
+        path.extension().is_some_and(|extension| extension == "npy" || extension == "txt")
+    }
+
+    /// Bytes that the table of rows left over holds in memory while it is written.
+    pub(crate) fn rest_bytes(&self, loaded: &Loaded) -> u64 {
+        let Some(rest) = &self.rest else { return 0 };
+        let per_row = match Self::is_list(rest) {
+            true => 16,
+            false => {
+                24 + loaded
+                    .parts
+                    .iter()
+                    .map(|part| if loaded.parts.len() > 1 { part.path.len() + 40 } else { 0 })
+                    .max()
+                    .unwrap_or(0)
+            }
+        };
+        (per_row * loaded.source.n_rows()) as u64 + loaded.bytes()
+    }
+}
+
+/// Begins a table, with what to do about a name that cannot be one.
+fn begin_table(path: &Path, force: bool) -> Result<PicksWriter, Failure> {
+    PicksWriter::create(path, force).map_err(|error| match &error {
+        subsel_formats::Error::UnknownFormat { known, .. } => {
+            Failure::new(format!("{}: picks are not written in a format of that name", path.display()))
+                .hint(format!("known extensions: {known}"))
+        }
+        subsel_formats::Error::Io { .. } => match path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+            Some(dir) if !dir.exists() => {
+                Failure::from(error).hint(format!("create the directory first: `mkdir -p {}`", dir.display()))
+            }
+            _ => error.into(),
+        },
+        _ => error.into(),
+    })
+}
+
+impl Writers {
+    /// Writes everything; the manifest last, so that where one is, its picks are.
+    pub(crate) fn write(
+        self,
+        targets: &Targets,
+        loaded: &Loaded,
+        picks: &[(Option<usize>, &Selection)],
+        manifest: &manifest::Manifest,
+    ) -> Result<(), Failure> {
+        self.picks.write(&picks_table(loaded, picks, &targets.output))?;
+        if let (Some(writer), Some(path)) = (self.rest, &targets.rest) {
+            writer.write(&rest_table(loaded, picks, path))?;
+        }
+        manifest.write(self.manifest)
+    }
+}
+
+/// The picks of one or several selections as columns.
+fn picks_table(loaded: &Loaded, selections: &[(Option<usize>, &Selection)], path: &Path) -> PicksTable {
+    let picks = || selections.iter().flat_map(|(_, selection)| &selection.picks);
+    let rows: Vec<usize> = picks().map(|pick| pick.row).collect();
+    let ranks = selections.iter().flat_map(|(_, selection)| 1..=selection.picks.len() as u64).collect();
+    let mut columns = vec![column("rank", Column::U64(ranks))];
+    columns.extend(row_columns(loaded, &rows));
+    if !Targets::is_list(path) {
+        columns.push(column("score", Column::F64(picks().map(|pick| pick.score).collect())));
+        let text: Vec<String> = picks().map(|pick| pick.reason.to_string()).collect();
+        let reason = match Targets::is_structured(path) {
+            true => Column::Json { text, values: picks().map(|pick| serde_json::json!(pick.reason)).collect() },
+            false => Column::Text(text),
+        };
+        columns.push(column("reason", reason));
+        columns.extend(place_columns(loaded, &rows));
+        if selections.iter().any(|(budget, _)| budget.is_some()) {
+            let budgets = selections
+                .iter()
+                .flat_map(|(budget, selection)| std::iter::repeat_n(budget.unwrap_or(0) as u64, selection.picks.len()));
+            columns.push(column("budget", Column::U64(budgets.collect())));
+        }
+    }
+    PicksTable { columns }
+}
+
+/// The rows that were neither picked nor barred from picking.
+fn rest_table(loaded: &Loaded, selections: &[(Option<usize>, &Selection)], path: &Path) -> PicksTable {
+    let mut left = vec![true; loaded.source.n_rows()];
+    let picked = selections.iter().flat_map(|(_, selection)| selection.picks.iter().map(|pick| pick.row));
+    picked.chain(loaded.labeled.iter().chain(&loaded.excluded).copied()).for_each(|row| left[row] = false);
+    let rows: Vec<usize> = (0..left.len()).filter(|&row| left[row]).collect();
+    let mut columns = row_columns(loaded, &rows);
+    if !Targets::is_list(path) {
+        columns.extend(place_columns(loaded, &rows));
+    }
+    PicksTable { columns }
+}
+
+fn column(name: &str, column: Column) -> (String, Column) {
+    (name.into(), column)
+}
+
+/// The number of each row, and its id where there are ids.
+fn row_columns(loaded: &Loaded, rows: &[usize]) -> Vec<(String, Column)> {
+    let mut columns = vec![column("row", Column::U64(rows.iter().map(|row| *row as u64).collect()))];
+    match &loaded.ids {
+        Some(Ids::Int(ids)) => columns.push(column("id", Column::I64(rows.iter().map(|&row| ids[row]).collect()))),
+        Some(Ids::Text(ids)) => {
+            columns.push(column("id", Column::Text(rows.iter().map(|&row| ids[row].clone()).collect())))
+        }
+        None => {}
+    }
+    columns
+}
+
+/// The file of each row and its number there, where there are several files.
+fn place_columns(loaded: &Loaded, rows: &[usize]) -> Vec<(String, Column)> {
+    let places: Option<Vec<(&str, usize)>> = rows.iter().map(|&row| loaded.place(row)).collect();
+    match places {
+        Some(places) if loaded.parts.len() > 1 => vec![
+            column("file", Column::Text(places.iter().map(|(file, _)| (*file).to_owned()).collect())),
+            column("file_row", Column::U64(places.iter().map(|(_, row)| *row as u64).collect())),
+        ],
+        _ => Vec::new(),
+    }
+}
