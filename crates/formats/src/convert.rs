@@ -1,6 +1,5 @@
 //! Writing a pool to another format, block by block.
 
-use std::io::Write;
 use std::path::Path;
 
 use half::{bf16, f16};
@@ -8,7 +7,7 @@ use subsel_kernels::{Block, Dtype, Element, Rows, with_values};
 
 use crate::format::Format;
 use crate::spool::block_rows;
-use crate::{AtomicFile, Error, Ids, NpyWriter, Opened, safetensors};
+use crate::{Error, Ids, NpyWriter, Opened, safetensors};
 
 /// Extensions that a pool can be written to, for messages.
 const EXTENSIONS: &str = ".npy .parquet .arrow .safetensors .csv";
@@ -140,7 +139,7 @@ enum Sink {
     Npy(NpyWriter),
     Safetensors(safetensors::Writer),
     #[cfg(feature = "csv")]
-    Csv(AtomicFile),
+    Csv(crate::convert_csv::Writer),
     #[cfg(feature = "parquet")]
     Columnar(crate::convert_arrow::Writer),
 }
@@ -160,11 +159,11 @@ impl Sink {
             Format::Npy => NpyWriter::create(out, dtype, n_rows, dim, force).map(Sink::Npy),
             Format::Safetensors => safetensors::Writer::create(out, dtype, n_rows, dim, force).map(Sink::Safetensors),
             #[cfg(feature = "csv")]
-            Format::Csv => csv_sink(AtomicFile::create(out, force)?, dim, ids).map(Sink::Csv),
+            Format::Csv => crate::convert_csv::Writer::create(out, dim, ids, force).map(Sink::Csv),
             #[cfg(feature = "parquet")]
             Format::Parquet | Format::Ipc => {
                 let is_parquet = format == Format::Parquet;
-                let file = AtomicFile::create(out, force)?;
+                let file = crate::AtomicFile::create(out, force)?;
                 let rows = options.row_group_rows.unwrap_or_else(|| (64 << 20) / (dim * dtype.size()));
                 crate::convert_arrow::Writer::new(file, is_parquet, dtype, dim, ids, rows.max(1)).map(Sink::Columnar)
             }
@@ -184,7 +183,7 @@ impl Sink {
             Sink::Npy(writer) => writer.push(rows),
             Sink::Safetensors(writer) => writer.push(rows),
             #[cfg(feature = "csv")]
-            Sink::Csv(file) => push_csv(file, rows, first_row, ids).map_err(|e| Error::io("write", file.path(), e)),
+            Sink::Csv(writer) => writer.push(rows, first_row, ids),
             #[cfg(feature = "parquet")]
             Sink::Columnar(writer) => writer.push(rows, first_row, ids),
         }
@@ -195,35 +194,9 @@ impl Sink {
             Sink::Npy(writer) => writer.finish(),
             Sink::Safetensors(writer) => writer.finish(),
             #[cfg(feature = "csv")]
-            Sink::Csv(file) => file.commit(),
+            Sink::Csv(writer) => writer.finish(),
             #[cfg(feature = "parquet")]
             Sink::Columnar(writer) => writer.finish(),
         }
     }
-}
-
-/// Writes the header. Its names begin with a letter, so that no reader takes it for numbers.
-#[cfg(feature = "csv")]
-fn csv_sink(mut file: AtomicFile, dim: usize, ids: Option<&Ids>) -> Result<AtomicFile, Error> {
-    let names = ids.map(|_| "id".to_owned()).into_iter().chain((0..dim).map(|column| format!("x{column}")));
-    let header = names.collect::<Vec<_>>().join(",");
-    writeln!(file, "{header}").map_err(|e| Error::io("write", file.path(), e))?;
-    Ok(file)
-}
-
-#[cfg(feature = "csv")]
-fn push_csv(file: &mut AtomicFile, rows: Rows<'_>, first_row: usize, ids: Option<&Ids>) -> std::io::Result<()> {
-    let mut table = csv::Writer::from_writer(file);
-    for row in 0..rows.len() {
-        if let Some(ids) = ids {
-            table.write_field(ids.text(first_row + row))?;
-        }
-        with_values!(rows.slice(row..row + 1).values(), values => {
-            for value in values {
-                table.write_field(format!("{:?}", Element::to_f32(*value)))?;
-            }
-        });
-        table.write_record(None::<&[u8]>)?;
-    }
-    table.flush()
 }

@@ -88,6 +88,7 @@ impl DataFile {
     }
 
     /// A cursor that starts at `start` and ends at `end`, or at the end of the file.
+    #[cfg(any(feature = "npz", feature = "parquet"))]
     pub(crate) fn section(&self, start: u64, end: u64) -> Cursor {
         Cursor { file: self.file.clone(), position: start, end: end.min(self.len) }
     }

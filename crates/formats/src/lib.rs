@@ -13,6 +13,8 @@ mod convert;
 #[cfg(feature = "parquet")]
 mod convert_arrow;
 #[cfg(feature = "csv")]
+mod convert_csv;
+#[cfg(feature = "csv")]
 mod csv;
 mod error;
 mod file;

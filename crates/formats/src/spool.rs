@@ -150,6 +150,7 @@ impl RowSource for Spooled {
 }
 
 /// Copies a whole stream whose number of rows nobody knows beforehand.
+#[cfg(any(feature = "csv", feature = "parquet"))]
 pub(crate) fn drain(
     path: &Path,
     dim: usize,

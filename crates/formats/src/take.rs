@@ -184,7 +184,7 @@ impl NpyRows {
         let total = file.len() - header.len;
         let n_rows = usize::try_from(*n_rows).ok().filter(|n_rows| *n_rows as u64 <= total);
         let n_rows = n_rows.ok_or_else(|| Error::damaged(file.path(), "rows have no values"))?;
-        let row_bytes = if n_rows == 0 { 0 } else { total as usize / n_rows };
+        let row_bytes = (total as usize).checked_div(n_rows).unwrap_or(0);
         Ok(NpyRows { header, n_rows, row_bytes })
     }
 }

@@ -40,6 +40,8 @@ fn extension(name: &str) -> &str {
 fn rewriter(dir: &Path, name: &str) -> impl Fn(&[u8]) -> PathBuf {
     let path = dir.join(format!("hostile.{}", extension(name)));
     move |bytes| {
+        // Some file systems wait for the disk when a file is cut to nothing and written again; a new one is quick.
+        let _ = fs::remove_file(&path);
         fs::write(&path, bytes).unwrap();
         path.clone()
     }

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{fixture, open_one, read_all};
+use common::{fixture, open_one, read_all, real_data};
 use half::{bf16, f16};
 use proptest::prelude::*;
 use serde_json::json;
@@ -288,13 +288,7 @@ fn rows_that_cannot_be_taken_are_refused_before_anything_is_written() {
 
 #[test]
 fn real_shards_keep_their_columns_and_metadata() {
-    let data = std::env::var_os("SUBSEL_DATA").map(PathBuf::from);
-    let data = data.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data").into());
-    let shard = data.join("cifar10/test-00000-of-00001.parquet");
-    if !shard.exists() {
-        eprintln!("skipped: no {}", shard.display());
-        return;
-    }
+    let Some(shard) = real_data("cifar10/test-00000-of-00001.parquet") else { return };
     let dir = tempfile::tempdir().unwrap();
     let parts = count_rows(std::slice::from_ref(&shard)).unwrap();
     assert_eq!(parts[0].n_rows, 10_000);

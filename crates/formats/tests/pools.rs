@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 
-use common::{column, fixture, open_one, read_all, widened};
+use common::{column, fixture, open_one, read_all, real_data, widened};
 use subsel_formats::{Block, Dtype, Error, Ids, Join, OpenOptions, open};
 
 /// The pool in every fixture: 5 x 3 values, 0 to 14, divided by 4 unless they are integers.
@@ -255,13 +255,7 @@ fn a_directory_is_refused_with_a_hint() {
 
 #[test]
 fn real_features_are_read() {
-    let data = std::env::var_os("SUBSEL_DATA").map(std::path::PathBuf::from);
-    let data = data.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data").into());
-    let path = data.join("cifar10/features-mobilenet-train.npy");
-    if !path.exists() {
-        eprintln!("skipped: no {}", path.display());
-        return;
-    }
+    let Some(path) = real_data("cifar10/features-mobilenet-train.npy") else { return };
     let opened = open_one(&path, &OpenOptions::default()).unwrap();
     assert_eq!((opened.source.n_rows(), opened.source.dim(), opened.source.dtype()), (50_000, 512, Dtype::F16));
     let mut block = Block::default();

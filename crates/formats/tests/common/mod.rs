@@ -47,3 +47,16 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<f32>, Error> {
 pub(crate) fn column(name: &str) -> OpenOptions {
     OpenOptions { column: Some(name.into()), ..OpenOptions::default() }
 }
+
+/// A file of the real data, which `SUBSEL_DATA` or a folder beside the repository holds; absent ones are told.
+#[allow(clippy::print_stderr, reason = "a test that skips says so")]
+pub(crate) fn real_data(name: &str) -> Option<PathBuf> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
+    let folder = std::env::var_os("SUBSEL_DATA").map_or_else(|| beside.into(), PathBuf::from);
+    let path = folder.join(name);
+    if !path.exists() {
+        eprintln!("skipped: no {}", path.display());
+        return None;
+    }
+    Some(path)
+}
