@@ -7,7 +7,7 @@
 
 use std::hint::black_box;
 use std::time::Instant;
-use subsel_kernels::{Block, Directions, Dtype, Isa, Kernels, Nearest, Panel, PanelScratch, Rows, bf16, f16};
+use subsel_kernels::{Block, Dtype, Isa, Kernels, Nearest, Panel, PanelScratch, Rows, bf16, f16};
 
 /// Rows, values per row, centers.
 struct Shape {
@@ -141,11 +141,6 @@ fn panel_verbs(kernels: Kernels, shape: &Shape, times: usize) {
     line("nearest", "with offset, norms computed", &mut |scratch| {
         kernels.nearest(rows, None, &centered, scratch, &mut nearest);
     });
-
-    let directions: Vec<f64> = right.iter().map(|v| f64::from(*v) / (d as f64)).collect();
-    let directions = Directions::new(kernels, &directions, d, None);
-    let mut sums = vec![0.0; m];
-    line("sq_dot_sums", "", &mut |scratch| kernels.sq_dot_sums(rows, Some(&norms), &directions, scratch, &mut sums));
 }
 
 /// Compares some rows with a search through all centers.

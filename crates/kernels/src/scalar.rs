@@ -150,8 +150,3 @@ pub(crate) fn two_least(dots: &[f32], offsets: &[f32]) -> TwoLeast {
     }
     found
 }
-
-/// Sum of `max(|dot| - error, 0)^2`, in any order.
-pub(crate) fn excess_sum(dots: &[f32], error: f32) -> f32 {
-    dots.iter().map(|dot| (dot.abs() - error).max(0.0)).map(|excess| excess * excess).sum()
-}

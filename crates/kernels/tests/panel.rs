@@ -4,7 +4,7 @@ mod common;
 
 use common::{DTYPES, Random, bits, fast, scalar};
 use proptest::prelude::*;
-use subsel_kernels::{Block, Directions, Dtype, Kernels, Nearest, Panel, PanelScratch, Rows, bf16, dot_error, f16};
+use subsel_kernels::{Block, Dtype, Kernels, Nearest, Panel, PanelScratch, Rows, bf16, dot_error, f16};
 
 fn all() -> impl Iterator<Item = Kernels> {
     fast().chain([scalar()])
@@ -292,81 +292,6 @@ fn panel_products_keep_their_bound() {
     }
 }
 
-/// `k` orthonormal vectors.
-fn orthonormal(random: &mut Random, k: usize, dim: usize) -> Vec<f64> {
-    let mut out = Vec::new();
-    (0..k).for_each(|_| extend_orthonormal(random, &mut out, dim));
-    out
-}
-
-/// One more, by Gram-Schmidt twice over.
-fn extend_orthonormal(random: &mut Random, out: &mut Vec<f64>, dim: usize) {
-    let mut v: Vec<f64> = (0..dim).map(|_| f64::from(random.normal())).collect();
-    for _ in 0..2 {
-        for q in out.chunks_exact(dim) {
-            let dot: f64 = v.iter().zip(q).map(|(a, b)| a * b).sum();
-            scalar().subtract_scaled(&mut v, dot, q);
-        }
-    }
-    let norm = v.iter().map(|a| a * a).sum::<f64>().sqrt();
-    out.extend(v.iter().map(|a| a / norm));
-}
-
-#[test]
-fn projections_are_bounded_from_below_and_closely() {
-    let mut random = Random(19);
-    for kind in KINDS {
-        for (n, dim, k) in [(10, 3, 2), (20, 64, 33), (1030, 20, 16), (12, 540, 530)] {
-            let left = values(&mut random, kind, n, dim);
-            let q = orthonormal(&mut random, k, dim);
-            let offset = values(&mut random, kind, 1, dim);
-            for kernels in all() {
-                for offset in [None, Some(offset.as_slice())] {
-                    let directions = Directions::new(kernels, &q, dim, offset);
-                    let mut bounds = vec![f64::NAN; n];
-                    let rows = Rows::from_f32(&left, dim);
-                    kernels.sq_dot_sums(rows, None, &directions, &mut PanelScratch::default(), &mut bounds);
-                    for (row, bound) in left.chunks_exact(dim).zip(&bounds) {
-                        let less = |i: usize| f64::from(row[i]) - offset.map_or(0.0, |offset| f64::from(offset[i]));
-                        let dot = |q: &[f64]| (0..dim).map(|i| less(i) * q[i]).sum::<f64>();
-                        let sum: f64 = q.chunks_exact(dim).map(|q| dot(q).powi(2)).sum();
-                        let sq_norm: f64 = (0..dim).map(|i| less(i).powi(2)).sum();
-                        let what = format!("{kind:?} {dim} {k} {kernels:?}: {bound} of {sum}");
-                        assert!(*bound <= sum * (1.0 + 1e-12) && *bound >= 0.0, "{what}");
-                        if matches!(kind, Kind::Plain | Kind::FarMean) {
-                            let loss = 2.5 * (dot_error(dim) + 2e-7) * (k as f64).sqrt() + (k + 32) as f64 * 1e-7;
-                            assert!(*bound >= sum - loss * sq_norm, "{what}");
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn directions_at_right_angles_to_a_row_say_nothing_of_it() {
-    // All that is computed here is rounding, which the bound must not take for a projection.
-    let mut random = Random(20);
-    for (dim, k) in [(3, 1), (64, 5), (513, 20)] {
-        let row = values(&mut random, Kind::FarMean, 1, dim);
-        let offset = random.normals(dim);
-        for offset in [None, Some(offset.as_slice())] {
-            let less: Vec<f64> =
-                (0..dim).map(|i| f64::from(row[i]) - offset.map_or(0.0, |offset| f64::from(offset[i]))).collect();
-            let norm = less.iter().map(|a| a * a).sum::<f64>().sqrt();
-            let mut q: Vec<f64> = less.iter().map(|a| a / norm).collect();
-            (0..k).for_each(|_| extend_orthonormal(&mut random, &mut q, dim));
-            for kernels in all() {
-                let directions = Directions::new(kernels, &q[dim..], dim, offset);
-                let (mut bound, rows) = ([f64::NAN], Rows::from_f32(&row, dim));
-                kernels.sq_dot_sums(rows, None, &directions, &mut PanelScratch::default(), &mut bound);
-                assert_eq!(bound, [0.0], "{dim} {k} {kernels:?}");
-            }
-        }
-    }
-}
-
 #[test]
 fn rounding_by_the_offset_is_allowed_for() {
     // One value per row, rows and center on either side of the offset in different binades.
@@ -405,9 +330,5 @@ fn no_rows_are_fine() {
         let (rows, mut scratch) = (Rows::from_f32(&[], 2), PanelScratch::default());
         kernels.nearest(rows, None, &panel, &mut scratch, &mut []);
         kernels.assign(rows, Some(&[]), &panel, &mut scratch, &mut []);
-        let directions = Directions::new(kernels, &[], 2, None);
-        let mut out = [1.0];
-        kernels.sq_dot_sums(Rows::from_f32(&[1.0, 2.0], 2), None, &directions, &mut scratch, &mut out);
-        assert_eq!(out, [0.0], "nothing lies in the span of nothing");
     }
 }

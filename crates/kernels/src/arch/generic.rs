@@ -366,26 +366,3 @@ pub(super) unsafe fn two_least<V: Vector>(dots: &[f32], offsets: &[f32]) -> scal
         scalar::TwoLeast { least: best, index: best_index as usize, second: V::least(rest) }
     }
 }
-
-/// See [`scalar::excess_sum`].
-#[inline(always)]
-pub(super) unsafe fn excess_sum<V: Vector>(dots: &[f32], error: f32) -> f32 {
-    let mut lanes = [0.0_f32; LANES];
-    // SAFETY: the offsets stay below the length of `dots`, a multiple of sixteen; `lanes` holds sixteen values.
-    unsafe {
-        let (zero, error) = (V::splat_f32(0.0), V::splat_f32(error));
-        let mut sum = zero;
-        for i in (0..dots.len() - dots.len() % LANES).step_by(LANES) {
-            let excess = V::max_f32(V::sub_f32(V::abs_f32(V::load_f32(dots.as_ptr().add(i))), error), zero);
-            sum = V::mul_add_f32(excess, excess, sum);
-        }
-        V::store_f32(lanes.as_mut_ptr(), sum);
-    }
-    // Halving rather than one after the other: fewer additions that wait for each other.
-    for width in [8, 4, 2, 1] {
-        for lane in 0..width {
-            lanes[lane] += lanes[lane + width];
-        }
-    }
-    lanes[0]
-}

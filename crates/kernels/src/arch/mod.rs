@@ -60,5 +60,4 @@ verbs! {
     has_non_finite(rows: Rows<'_>) -> bool;
     any_within(dots: &[f32], offsets: &[f32], limit: f32) -> bool;
     two_least(dots: &[f32], offsets: &[f32]) -> scalar::TwoLeast;
-    excess_sum(dots: &[f32], error: f32) -> f32;
 }

@@ -45,8 +45,6 @@ pub(super) trait Vector: Copy {
     unsafe fn store_f32(to: *mut f32, a: Self::F32);
     /// `a + b`.
     unsafe fn add_f32(a: Self::F32, b: Self::F32) -> Self::F32;
-    /// `a - b`.
-    unsafe fn sub_f32(a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a * b + c`, rounded once.
     unsafe fn mul_add_f32(a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
     /// `|a|`.

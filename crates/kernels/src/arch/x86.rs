@@ -97,12 +97,6 @@ macro_rules! wrappers {
                 // SAFETY: see above.
                 unsafe { generic::two_least::<V>(dots, offsets) }
             }
-
-            #[target_feature(enable = $features)]
-            pub(in crate::arch) fn excess_sum(dots: &[f32], error: f32) -> f32 {
-                // SAFETY: see above.
-                unsafe { generic::excess_sum::<V>(dots, error) }
-            }
         }
     };
 }
@@ -214,11 +208,6 @@ impl Vector for Avx512 {
     unsafe fn add_f32(a: Self::F32, b: Self::F32) -> Self::F32 {
         // SAFETY: see above.
         unsafe { _mm512_add_ps(a, b) }
-    }
-    #[inline(always)]
-    unsafe fn sub_f32(a: Self::F32, b: Self::F32) -> Self::F32 {
-        // SAFETY: see above.
-        unsafe { _mm512_sub_ps(a, b) }
     }
     #[inline(always)]
     unsafe fn mul_add_f32(a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
@@ -398,11 +387,6 @@ impl Vector for Avx2 {
     unsafe fn add_f32(a: Self::F32, b: Self::F32) -> Self::F32 {
         // SAFETY: see above.
         unsafe { [_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1])] }
-    }
-    #[inline(always)]
-    unsafe fn sub_f32(a: Self::F32, b: Self::F32) -> Self::F32 {
-        // SAFETY: see above.
-        unsafe { [_mm256_sub_ps(a[0], b[0]), _mm256_sub_ps(a[1], b[1])] }
     }
     #[inline(always)]
     unsafe fn mul_add_f32(a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {

@@ -24,8 +24,17 @@ const CANCELED: f64 = 1e-6;
 /// Slack of a bound against rounding in the subtraction, relative to the squared norm of the row.
 const SLACK: f64 = 1.0 / (1u64 << 42) as f64;
 
-/// Directions a row is compared with before asking whether it can be rejected already.
-const STEP: usize = 32;
+/// Directions a row is compared with before asking whether it can be rejected already: the first few, then more each
+/// time up to the most. A row whose number is old is mostly rejected by the first.
+const FIRST_STEP: usize = 4;
+const MOST_STEP: usize = 64;
+
+/// How much dearer a direction is row by row than in a pass, about: the pass runs in parallel and reads rows in order.
+/// Found by trying 2, 8 and 32; it only tunes when to refresh.
+const PASS_GAIN: f64 = 16.0;
+
+/// Directions projected out together.
+const FEW: usize = 8;
 
 /// What is known of one row: 16 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -176,9 +185,11 @@ impl Basis<'_> {
     /// Subtracts the squared products with the directions not seen yet from a row's number, until all are seen or the
     /// norm is certainly below `stop_below`. The row's values are in `buffers.row`.
     fn subtract(&self, left: &mut Left, full: f64, stop_below: f64, buffers: &mut Buffers) {
+        let mut step = FIRST_STEP;
         while (left.seen as usize) < self.len() && self.norm.widest(left.bound(full), self.dim) >= stop_below {
             let from = left.seen as usize;
-            let to = (from + STEP).min(self.len());
+            let to = (from + step).min(self.len());
+            step = (step * 2).min(MOST_STEP);
             buffers.products.resize(to - from, 0.0);
             self.ctx.kernels().dots(&buffers.row, self.slice(from, to), &mut buffers.products);
             let rest = buffers.products.iter().fold(left.sq_norm, |rest, product| rest - product * product);
@@ -188,14 +199,18 @@ impl Basis<'_> {
         }
     }
 
-    /// Forms the residual of the row in `buffers.row` into `buffers.rest`.
+    /// Forms the residual of the row in `buffers.row` into `buffers.rest`: a few directions at a time, each time against
+    /// what is left, so that the directions come through the first-level cache once.
     fn form(&self, buffers: &mut Buffers) {
         let kernels = self.ctx.kernels();
-        buffers.products.resize(self.len(), 0.0);
-        kernels.dots(&buffers.row, self.directions, &mut buffers.products);
-        buffers.rest.clone_from(&buffers.row);
-        for (product, direction) in buffers.products.iter().zip(self.directions.chunks_exact(self.dim)) {
-            kernels.subtract_scaled(&mut buffers.rest, *product, direction);
+        let Buffers { row, rest, products, .. } = buffers;
+        rest.clone_from(row);
+        for few in self.directions.chunks(FEW * self.dim) {
+            products.resize(few.len() / self.dim, 0.0);
+            kernels.dots(rest, few, products);
+            for (product, direction) in products.iter().zip(few.chunks_exact(self.dim)) {
+                kernels.subtract_scaled(rest, *product, direction);
+            }
         }
     }
 
@@ -286,10 +301,14 @@ impl Shrinking for Residuals<'_> {
         match self.pick {
             // Ski rental: at most twice the better of refreshing and not.
             PickRule::Drawn => self.work > pass * new && new > 0.0,
-            PickRule::Largest => self.work > pass * (new + 8.0) / 8.0 && new > 0.0,
+            // Rows of nearly the largest residual are many, and each is worked out again after every pick unless a
+            // pass does it for all; reading the rows for it costs about as much as four directions.
+            PickRule::Largest => PASS_GAIN * self.work > pass * (new + 4.0) && new > 0.0,
         }
     }
 
+    /// By canonical sums, not products: drawing consumes randomness by its bounds, and a row of nearly the largest
+    /// residual would have to be worked out canonically from its first direction otherwise.
     fn refresh(&mut self, ctx: &Context, bounds: &mut [f64]) -> Result<(), Error> {
         let (pool, norm) = (self.pool, self.norm);
         let basis = Basis { ctx, directions: &self.directions, dim: pool.dim(), norm };
