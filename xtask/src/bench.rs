@@ -19,7 +19,13 @@ pub(crate) fn run(options: &[&str]) -> ExitCode {
     let harness = root().join("benchmarks/run.py");
     let program = target_dir().join("release/subsel");
     let mut bench = command(&python.to_string_lossy(), &[]);
-    bench.arg(harness).arg("--program").arg(program).arg("--scratch").arg(target_dir().join("bench-data")).args(options);
+    bench
+        .arg(harness)
+        .arg("--program")
+        .arg(program)
+        .arg("--scratch")
+        .arg(target_dir().join("bench-data"))
+        .args(options);
     // In a virtual machine OpenBLAS may take a kernel half as fast, which would flatter us.
     bench.env("OPENBLAS_CORETYPE", "SkylakeX");
     if steps.all_passed() {
@@ -47,7 +53,8 @@ fn environment(steps: &mut Steps) -> Option<PathBuf> {
 }
 
 fn install(python: &Path, pins: &Path) -> std::process::Command {
-    let mut pip = command(&python.to_string_lossy(), &["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    let mut pip =
+        command(&python.to_string_lossy(), &["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
     pip.arg("--requirement").arg(pins);
     pip
 }

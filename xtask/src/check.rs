@@ -48,10 +48,7 @@ fn cheap() -> Vec<Check> {
             missing: (!succeeds("cargo", &["deny", "--version"])).then_some("`cargo-deny` is not installed"),
             command: cargo(&["deny", "check"]),
         },
-        check(
-            "clippy",
-            cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"]),
-        ),
+        check("clippy", cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"])),
     ]
 }
 

@@ -86,7 +86,8 @@ fn xtask_stands_apart() {
 
 #[test]
 fn an_arrow_up_is_named() {
-    let manifest = "[package]\nname = \"subsel-kernels\"\n[dependencies]\nhalf.workspace = true\nsubsel.workspace = true\n";
+    let manifest =
+        "[package]\nname = \"subsel-kernels\"\n[dependencies]\nhalf.workspace = true\nsubsel.workspace = true\n";
     assert_eq!(wrong_arrows(manifest), ["`subsel-kernels` depends on `subsel`, which does not lie below it"]);
 }
 
