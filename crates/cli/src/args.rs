@@ -22,6 +22,8 @@ pub(crate) struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Pick from a small pool of drawings made on the spot, judge the picks, show them on a page.
+    Quickstart(QuickstartArgs),
     /// Pick rows of a pool: a ranked table of picks and its manifest.
     Select(Box<SelectArgs>),
     /// Repeat the selection of a manifest and say whether it is the same.
@@ -38,6 +40,14 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// Print what a shell needs to complete command lines.
     Completions(CompletionsArgs),
+}
+
+/// `subsel quickstart`.
+#[derive(Debug, Args)]
+pub(crate) struct QuickstartArgs {
+    /// Directory for the pool, the picks and the page
+    #[arg(short, long, value_name = "DIR", default_value = "subsel-quickstart")]
+    pub(crate) output: PathBuf,
 }
 
 /// `subsel select`.

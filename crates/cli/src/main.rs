@@ -17,6 +17,7 @@ mod methods;
 mod output;
 mod plan;
 mod progress;
+mod quickstart;
 mod run;
 mod select;
 mod side;
@@ -32,6 +33,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Quickstart(args) => quickstart::run(args),
         Command::Select(args) => select::run(*args),
         Command::Verify(args) => verify::run(args),
         Command::Plan(args) => plan::run(*args),
