@@ -95,7 +95,7 @@ class Setting:
 def circumstances(one):
     """How often it was run, on how busy a machine, with which BLAS kernels."""
     blas = f", OPENBLAS_CORETYPE={os.environ.get('OPENBLAS_CORETYPE', 'its choice')}" if "numpy" in one.name else ""
-    return f"{len(one.runs)} runs, load {os.getloadavg()[0]:.1f}{blas}"
+    return f"median of {len(one.runs)}, load {os.getloadavg()[0]:.1f}{blas}"
 
 
 def gram_schmidt(setting):
@@ -206,7 +206,7 @@ def memory(setting):
 
 def limit(setting):
     """A pool larger than the memory allowed: private writable memory limited (RLIMIT_DATA) to a quarter of the file."""
-    pool = pools.generated(setting.scratch, *setting.size((1_000_000, 256), (200_000, 64)))
+    pool = pools.generated(setting.scratch, *setting.size((1_000_000, 256), (200_000, 256)))
     n, threads, allowed = setting.size(100, 16), setting.threads()[-1], pool.stat().st_size // 4
     for method in ("gram-schmidt", "k-center:start=0"):
         bench = f"limit/{method},file={pool.stat().st_size // MIB}MiB,limit={allowed // MIB}MiB,budget={n},threads={threads}"
