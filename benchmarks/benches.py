@@ -215,8 +215,9 @@ def limit(setting):
         for name, options in (("free", []), ("limited", ["--limit-data", str(allowed)])):
             out = setting.scratch / f"picks-{name}.npy"
             ours = setting.subsel("subsel", method, n, threads, pool=pool)
+            command = [part.replace("{out}", str(out)) for part in ours.command] + ["--max-memory", str(allowed)]
             try:
-                measured = run([part.replace("{out}", str(out)) for part in ours.command], threads, *options)
+                measured = run(command, threads, *options)
             except Failed as failed:
                 refuse(setting, bench, f"subsel, {name}", failed)
                 continue
