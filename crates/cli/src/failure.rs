@@ -88,7 +88,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 /// What the system says, without its number: `No such file or directory`, not `... (os error 2)`.
-fn without_number(text: &str) -> String {
+pub(crate) fn without_number(text: &str) -> String {
     match text.find(" (os error ") {
         Some(at) => text[..at].into(),
         None => text.into(),

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, without_number};
 
 const RED: &str = "1;31";
 const YELLOW: &str = "1;33";
@@ -54,7 +54,8 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(format!("cannot write to standard output: {error}")))
+            let reason = without_number(&error.to_string());
+            Err(Failure::new(format!("cannot write to standard output: {reason}")))
         }
         _ => Ok(()),
     }

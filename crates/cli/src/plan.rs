@@ -9,7 +9,7 @@ use subsel::{Context, Selector, parse_method, registry};
 use crate::args::PlanArgs;
 use crate::failure::Failure;
 use crate::input::{Request, load};
-use crate::messages::{self, count};
+use crate::messages::{self, count, counted};
 use crate::{memory, usage};
 
 /// Runs longer than this announce themselves and name a cheaper form.
@@ -94,10 +94,10 @@ fn tell(args: &PlanArgs, ctx: &Context, shape: &Shape, rates: &Rates, plans: &[P
     }
     let threads = ctx.threads().current_num_threads();
     let mut text = format!(
-        "{} rows of {} values, {} threads, {} allowed\n\n",
+        "{} rows of {} values, {}, {} allowed\n\n",
         count(shape.n),
         shape.dim,
-        threads,
+        counted(threads, "thread"),
         bytes_text(allowed_bytes)
     );
     text.push_str(&messages::table(&rows));

@@ -1,0 +1,11 @@
+//! The real program in fresh directories.
+
+mod bad_input;
+mod commands;
+mod limits;
+mod quickstart;
+mod same_picks;
+mod select;
+mod side_files;
+mod support;
+mod verify;

@@ -1,0 +1,95 @@
+//! Labels, ids, labeled and excluded rows.
+
+use crate::support::Dir;
+
+/// A pool of 12 rows with ids `a0` to `a11`.
+fn named() -> Dir {
+    let dir = Dir::with_pool(12, 4);
+    dir.write("ids.txt", (0..12).map(|row| format!("a{row}\n")).collect::<String>());
+    dir
+}
+
+#[test]
+fn ids_stand_in_the_picks_and_round_two_reads_round_one() {
+    let dir = named();
+    dir.ok("select pool.npy --ids ids.txt -n 4 -m random -o one.csv");
+    assert_eq!(dir.read("one.csv").lines().next(), Some("rank,row,id,score,reason"));
+    let run = dir.ok("select pool.npy --ids ids.txt -n 8 -m random --labeled one.csv -o two.csv");
+    assert!(run.stderr.contains("(8 new, 4 labeled)"), "{}", run.stderr);
+    let (one, two) = (dir.column("one.csv", "id"), dir.column("two.csv", "id"));
+    assert!(one.iter().all(|id| !two.contains(id)), "{one:?} {two:?}");
+    for name in ["one.jsonl", "one.parquet", "one.txt"] {
+        dir.ok(&format!("select pool.npy --ids ids.txt -n 4 -m random -o {name} --force"));
+        dir.ok(&format!("select pool.npy --ids ids.txt -n 8 -m random --labeled {name} -o again.csv --force"));
+        assert_eq!(dir.column("again.csv", "id"), two, "{name}");
+    }
+}
+
+#[test]
+fn ids_come_from_a_column_of_the_pool_too() {
+    let dir = Dir::new();
+    dir.write("pool.csv", "id,x,y\nu,1,2\nv,3,4\nw,5,6\n");
+    dir.ok("select pool.csv --id-column id -n 100% -m norm:pick=largest");
+    assert_eq!(dir.column("picks.csv", "id"), ["w", "v", "u"]);
+}
+
+#[test]
+fn a_labeled_list_is_checked_entry_by_entry() {
+    let dir = named();
+    let select = "select pool.npy -n 2 -m random";
+    dir.write("rows.txt", "3\n12\n");
+    dir.refuses(
+        &format!("{select} --labeled rows.txt"),
+        1,
+        "error: entry 2 of rows.txt is row 12, which the pool does not have; rows are 0 to 11\n",
+    );
+    dir.refuses(
+        &format!("{select} --ids ids.txt --labeled rows.txt"),
+        1,
+        "error: 2 of 2 entries of rows.txt are not in the pool, the first (entry 1) is id `3`\nhint: ids look like `a0`\n",
+    );
+    dir.write("rows.txt", "3\n11\n");
+    dir.refuses(
+        &format!("{select} --ids ids.txt --labeled rows.txt"),
+        1,
+        "error: 2 of 2 entries of rows.txt are not in the pool, the first (entry 1) is id `3`\n\
+         hint: `--labeled-by row` reads entries as row numbers\n",
+    );
+    dir.ok(&format!("{select} --ids ids.txt --labeled rows.txt --labeled-by row"));
+}
+
+#[test]
+fn entries_that_could_be_either_are_refused_until_said() {
+    let dir = Dir::with_pool(4, 4);
+    dir.write("ids.txt", "3\n2\n1\n0\n");
+    dir.write("done.txt", "0\n");
+    let select = "select pool.npy -n 3 -m random --ids ids.txt --labeled done.txt --force";
+    dir.refuses(
+        select,
+        1,
+        "error: done.txt: every entry is the id of one row and the number of another\n\
+         hint: `--labeled-by id` or `--labeled-by row` says which is meant\n",
+    );
+    for (by, labeled) in [("id", "3"), ("row", "0")] {
+        dir.ok(&format!("{select} --labeled-by {by}"));
+        assert!(!dir.column("picks.csv", "row").contains(&labeled.to_owned()), "by {by}");
+    }
+}
+
+#[test]
+fn labels_make_strata() {
+    let dir = Dir::with_pool(12, 4);
+    dir.write("labels.csv", format!("row,label\n{}", (0..12).map(|i| format!("{i},{}\n", i % 3)).collect::<String>()));
+    dir.ok("select pool.npy -n 6 -m stratified --labels labels.csv");
+    let mut classes: Vec<usize> =
+        dir.column("picks.csv", "row").iter().map(|row| row.parse::<usize>().expect("a row") % 3).collect();
+    classes.sort_unstable();
+    assert_eq!(classes, [0, 0, 1, 1, 2, 2]);
+    dir.write("labels.txt", "cat\n".repeat(11));
+    dir.refuses(
+        "select pool.npy -n 6 -m stratified --labels labels.txt --force",
+        1,
+        "error: 11 labels in labels.txt for a pool of 12 rows\n\
+         hint: a first line that is no header in a csv counts as one; a txt has no header\n",
+    );
+}
