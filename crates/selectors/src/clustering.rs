@@ -80,8 +80,9 @@ impl KMeans {
         let still = TOLERANCE * mean_variance(pool, ctx)?;
         let mut assignment = vec![0u32; pool.len()];
         let mut iterations = 0;
+        ctx.progress().begin("clustering", self.iterations as u64);
         loop {
-            ctx.progress().begin("clustering", pool.len().div_ceil(crate::context::CHUNK_ROWS) as u64);
+            ctx.progress().at(iterations as u64);
             let panel = Panel::new(ctx.kernels(), &centers, dim, None);
             let sums = assign(pool, &panel, &mut assignment, ctx)?;
             if iterations == self.iterations {

@@ -31,6 +31,8 @@ pub trait Progress: Send + Sync {
     fn begin(&self, stage: &str, steps: u64);
     /// So many steps of the stage are done.
     fn at(&self, steps: u64);
+    /// Within the current step, so many of the chunks of a pass over the rows are done.
+    fn pass(&self, _done: u64, _chunks: u64) {}
 }
 
 /// Progress that nobody watches.

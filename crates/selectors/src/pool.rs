@@ -10,7 +10,7 @@ use subsel_kernels::{Block, Dtype, Rows};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::Error;
-use crate::context::{CHUNK_ROWS, Context};
+use crate::context::Context;
 use crate::distinct::Distinct;
 use crate::scan::{self, BlockAt};
 use crate::unit::{self, Scaling};
@@ -121,7 +121,7 @@ impl<'a> CheckedPool<'a> {
         {
             return Err(Error::Length { what: "labels", got: labels.codes.len(), n });
         }
-        ctx.progress().begin("checking the pool", n.div_ceil(CHUNK_ROWS) as u64);
+        ctx.progress().begin("checking the pool", 1);
         let mut sq_norms = vec![0.0; n];
         let seen = look_over(pool.source, ctx, &mut sq_norms)?;
         if let Some(first) = seen.first_bad

@@ -77,7 +77,7 @@ pub(crate) fn pass<T: Send, W, R: Send>(
             if let Err(error) = result {
                 return failed(error);
             }
-            ctx.progress().at(done.fetch_add(1, Ordering::Relaxed) + 1);
+            ctx.progress().pass(done.fetch_add(1, Ordering::Relaxed) + 1, chunks as u64);
         }
     };
     let workers = ctx.threads().current_num_threads().min(chunks);
