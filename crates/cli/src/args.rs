@@ -53,14 +53,14 @@ pub(crate) struct QuickstartArgs {
 /// `subsel select`.
 #[derive(Debug, Args)]
 pub(crate) struct SelectArgs {
-    #[command(flatten)]
-    pub(crate) read: ReadArgs,
     /// How many rows to pick: a count, a percentage of the candidates, or a list of them such as 100,200,5%
     #[arg(short = 'n', value_name = "N", help_heading = "What to pick")]
     pub(crate) n: Option<String>,
     /// The method, `name[:key=value,...][+name...]`; `subsel methods` lists them [default: by budget, told and recorded]
     #[arg(short, long, value_name = "METHOD", help_heading = "What to pick")]
     pub(crate) method: Option<String>,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
     /// Where the picks go: .csv, .parquet, .jsonl, .npy (row numbers) or .txt (ids or row numbers)
@@ -112,14 +112,14 @@ pub(crate) struct VerifyArgs {
 /// `subsel plan`.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    #[command(flatten)]
-    pub(crate) read: ReadArgs,
     /// How many rows to pick, as in `subsel select`
     #[arg(short = 'n', value_name = "N", help_heading = "What to pick")]
     pub(crate) n: Option<String>,
     /// The method; may be given several times, and `all` compares all
     #[arg(short, long, value_name = "METHOD", help_heading = "What to pick")]
     pub(crate) method: Vec<String>,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
     /// Print the plan as JSON
@@ -291,10 +291,8 @@ pub(crate) struct OtherTools {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum JoinArg {
-    /// More rows
     #[default]
     Rows,
-    /// More columns of the same rows
     Columns,
 }
 
@@ -313,8 +311,6 @@ pub(crate) enum DtypeArg {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LabeledBy {
-    /// Row numbers, from 0
     Row,
-    /// Ids
     Id,
 }
