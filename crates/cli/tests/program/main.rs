@@ -4,6 +4,7 @@ mod bad_input;
 mod commands;
 mod limits;
 mod quickstart;
+mod readme;
 mod same_picks;
 mod select;
 mod side_files;
