@@ -52,3 +52,20 @@ fn its_table_lists_every_method() {
         assert!(readme.contains(&format!("\n| `{}` | ", entry.info.name)), "{}", entry.info.name);
     }
 }
+
+#[test]
+fn every_field_printed_as_json_is_documented() {
+    let page = repository("crates/cli/JSON.md");
+    let dir = crate::support::Dir::with_pool(40, 4);
+    for args in [
+        "select pool.npy -n 5 -m random --json --quiet",
+        "verify picks.manifest.json --json",
+        "plan pool.npy -n 5 -m random --json",
+        "inspect pool.npy --json",
+        "methods random --json",
+    ] {
+        for field in dir.json(args).as_object().expect("an object").keys() {
+            assert!(page.contains(&format!("`{field}`")), "`{field}` of subsel {args}");
+        }
+    }
+}
