@@ -16,7 +16,7 @@ mod scalar;
 
 pub use half::{bf16, f16};
 pub use isa::Isa;
-pub use panel::{Nearest, Panel, PanelScratch};
+pub use panel::{Bounds, Nearest, Panel, PanelScratch};
 pub use rows::{Block, Dtype, Element, Rows, Values};
 
 use std::ops::Range;

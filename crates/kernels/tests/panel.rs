@@ -88,8 +88,37 @@ fn check(kernels: Kernels, left: &[f32], rows: Rows<'_>, centers: &[f32], offset
     let want: Vec<f64> = truth.iter().zip(&want).map(|(truth, index)| truth[*index as usize]).collect();
     assert_eq!(bits(&sq_dists), bits(&want), "{what}");
 
+    kernels.assign_nearest(rows, None, &panel, &mut scratch, &mut nearest, &mut assigned);
+    for ((found, index), truth) in nearest.iter().zip(&assigned).zip(&truth) {
+        let (upper, lower) = found.sq_bounds();
+        let others = (0..truth.len()).filter(|center| *center != *index as usize);
+        assert!(truth[*index as usize] <= upper, "{what}: {found:?}");
+        others.for_each(|center| assert!(truth[center] >= lower, "{what}: {found:?} {center}"));
+    }
+
     check_filter(kernels, rows, &panel, &truth, what);
     check_shrinking(kernels, rows, &panel, &truth, what);
+    check_bounds(kernels, rows, &panel, &truth, what);
+}
+
+/// The bounds that come with a pair hold.
+fn check_bounds(kernels: Kernels, rows: Rows<'_>, panel: &Panel, truth: &[Vec<f64>], what: &str) {
+    let mut limits = vec![f64::INFINITY; rows.len()];
+    let mut visited = 0;
+    kernels.candidates_bounded(
+        rows,
+        None,
+        panel,
+        &mut limits,
+        &mut PanelScratch::default(),
+        |row, center, pair, limit| {
+            let sq_dist = truth[row][center];
+            assert!(pair.low <= sq_dist && sq_dist <= pair.high, "{what}: {row} {center} {pair:?} {sq_dist}");
+            visited += 1;
+            limit
+        },
+    );
+    assert_eq!(visited, rows.len() * panel.len(), "{what}");
 }
 
 /// Every pair below its limit is visited, once, centers ascending; limits just above some true distance.

@@ -40,12 +40,20 @@ pub struct Nearest {
 }
 
 impl Nearest {
-    const NONE: Nearest =
+    /// Nothing known yet.
+    pub const NONE: Nearest =
         Nearest { index: u32::MAX, sq_dist: f64::INFINITY, second: f64::INFINITY, error: f64::INFINITY };
 
     /// Whether no other center can be as near, canonically or truly.
     pub fn is_certain(&self) -> bool {
         self.second - self.sq_dist > 2.0 * self.error
+    }
+
+    /// The squared distance to the canonically nearest center is at most the first, to every other at least the second.
+    pub fn sq_bounds(&self) -> (f64, f64) {
+        // Which center is the nearest is open where it is not certain: the other may be as near as the nearest.
+        let other = if self.is_certain() { self.second } else { self.sq_dist };
+        (self.sq_dist + self.error, (other - self.error).max(0.0))
     }
 
     /// Takes in the result of one more block of the panel, whose first center is `first`.
@@ -127,6 +135,16 @@ impl Panel {
         (self.error + 4.0 * U) * 1.0001 * (row_sq_norm + self.max_sq_norm) + 4.0 * underflow(self.dim())
     }
 
+    /// How far `low[j] - 2 dot` may be from the squared distance: errors 1 to 3 of row and center, of which `low` has
+    /// taken in the center's once, and its rounding down.
+    fn excess_range(&self, row_sq_norm: f64) -> ExcessRange {
+        let room = 4.0 * underflow(self.dim()) + f64_error(self.dim()) * (row_sq_norm + self.max_sq_norm);
+        ExcessRange {
+            low: row_sq_norm * (1.0 - self.error) - room,
+            high: row_sq_norm * (1.0 + self.error) + self.max_sq_norm * (2.0 * self.error + 4.0 * U) + room,
+        }
+    }
+
     /// What `low[j] - 2 dot` must not exceed where the squared distance is below `limit`, rounded up.
     fn threshold(&self, row_sq_norm: f64, limit: f64) -> f32 {
         if is_open(row_sq_norm) {
@@ -139,6 +157,20 @@ impl Panel {
         // Up by more than the conversion may have gone down. What that leaves of subnormal numbers and of the rounding
         // above is covered by the room in `underflow` and `f64_error`.
         threshold + threshold.abs() * f32::EPSILON
+    }
+}
+
+/// What turns `low[j] - 2 dot` of one row into bounds of the squared distance.
+struct ExcessRange {
+    low: f64,
+    high: f64,
+}
+
+impl ExcessRange {
+    fn bounds(&self, excess: f64) -> Bounds {
+        // The difference was rounded once.
+        let rounding = 2.0 * U * excess.abs();
+        Bounds { low: (self.low + excess - rounding).max(0.0), high: (self.high + excess + rounding).max(0.0) }
     }
 }
 
@@ -192,9 +224,23 @@ impl Kernels {
         scratch: &mut PanelScratch,
         out: &mut [u32],
     ) {
-        assert_eq!(rows.len(), out.len(), "one output per row");
         let mut nearest = vec![Nearest::NONE; rows.len()];
-        self.nearest(rows, row_sq_norms, panel, scratch, &mut nearest);
+        self.assign_nearest(rows, row_sq_norms, panel, scratch, &mut nearest, out);
+    }
+
+    /// As [`assign`](Self::assign), and what [`nearest`](Self::nearest) found on the way into `nearest` `(n,)`: bounds
+    /// of the distances to the nearest center and to the others, by which later calls can be spared.
+    pub fn assign_nearest(
+        self,
+        rows: Rows<'_>,
+        row_sq_norms: Option<&[f64]>,
+        panel: &Panel,
+        scratch: &mut PanelScratch,
+        nearest: &mut [Nearest],
+        out: &mut [u32],
+    ) {
+        assert_eq!(rows.len(), out.len(), "one output per row");
+        self.nearest(rows, row_sq_norms, panel, scratch, nearest);
         let mut doubtful = Vec::new();
         for (row, nearest) in nearest.iter().enumerate() {
             out[row] = nearest.index;
@@ -203,7 +249,7 @@ impl Kernels {
             }
         }
         for doubtful in doubtful.chunks(DOUBTFUL) {
-            self.settle(rows, &nearest, doubtful, panel, scratch, out);
+            self.settle(rows, nearest, doubtful, panel, scratch, out);
         }
     }
 
@@ -285,6 +331,22 @@ impl Kernels {
         scratch: &mut PanelScratch,
         mut visit: impl FnMut(usize, usize, f64) -> f64,
     ) {
+        self.candidates_bounded(rows, row_sq_norms, panel, limits, scratch, |row, center, _, limit| {
+            visit(row, center, limit)
+        });
+    }
+
+    /// As [`candidates_shrinking`](Self::candidates_shrinking), where `visit(row, center, bounds, limit)` also gets
+    /// bounds of the squared distance: enough to tell which pairs matter before any is worked out canonically.
+    pub fn candidates_bounded(
+        self,
+        rows: Rows<'_>,
+        row_sq_norms: Option<&[f64]>,
+        panel: &Panel,
+        limits: &mut [f64],
+        scratch: &mut PanelScratch,
+        mut visit: impl FnMut(usize, usize, Bounds, f64) -> f64,
+    ) {
         assert_eq!(rows.len(), limits.len(), "one limit per row");
         self.for_tiles(rows, row_sq_norms, &panel.right, scratch, |tile| {
             let low = &panel.low[tile.padded_columns()];
@@ -294,7 +356,7 @@ impl Kernels {
                     continue;
                 }
                 let mut scan = Scan { panel, sq_norm, first: tile.columns.start, dots, limit: limits[row] };
-                let mut visit = |center, limit| visit(row, center, limit);
+                let mut visit = |center, bounds, limit| visit(row, center, bounds, limit);
                 // In an open pair the product may be anything, so that vectors of products say nothing.
                 if is_open(sq_norm) || is_open(panel.max_sq_norm) {
                     scan.each(0..tile.columns.len(), &mut visit);
@@ -305,6 +367,15 @@ impl Kernels {
             }
         });
     }
+}
+
+/// Bounds of a squared distance: the canonical (and the true) one is neither below `low` nor above `high`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds {
+    /// At least this.
+    pub low: f64,
+    /// At most this; infinite where nothing is known.
+    pub high: f64,
 }
 
 /// One row's products with a block of the panel, while they are searched.
@@ -323,7 +394,7 @@ impl Scan<'_> {
     }
 
     /// Visits the candidates among the first `len` columns, skipping chunks with nothing in them.
-    fn chunks(&mut self, kernels: Kernels, low: &[f32], len: usize, visit: &mut impl FnMut(usize, f64) -> f64) {
+    fn chunks(&mut self, kernels: Kernels, low: &[f32], len: usize, visit: &mut impl FnMut(usize, Bounds, f64) -> f64) {
         for start in (0..len).step_by(CHUNK) {
             let whole = start..(start + CHUNK).min(self.dots.len());
             if arch::any_within(kernels, &self.dots[whole.clone()], &low[whole.clone()], self.threshold()) {
@@ -333,14 +404,19 @@ impl Scan<'_> {
     }
 
     /// Visits the candidates among `columns`.
-    fn each(&mut self, columns: Range<usize>, visit: &mut impl FnMut(usize, f64) -> f64) {
+    fn each(&mut self, columns: Range<usize>, visit: &mut impl FnMut(usize, Bounds, f64) -> f64) {
         let mut threshold = self.threshold();
         let open_row = is_open(self.sq_norm);
+        let range = self.panel.excess_range(self.sq_norm);
         for column in columns {
             let center = self.first + column;
-            let excess = (-2.0_f32).mul_add(self.dots[column], self.panel.low[center]);
-            if excess <= threshold || open_row || self.panel.is_open[center] {
-                let limit = visit(center, self.limit);
+            // The product with 2 is exact: the bits of a fused multiply-add, which may be a call on this path.
+            let excess = self.panel.low[center] - 2.0 * self.dots[column];
+            let is_open = open_row || self.panel.is_open[center];
+            if excess <= threshold || is_open {
+                let bounds =
+                    if is_open { Bounds { low: 0.0, high: f64::INFINITY } } else { range.bounds(f64::from(excess)) };
+                let limit = visit(center, bounds, self.limit);
                 if limit != self.limit {
                     self.limit = limit;
                     threshold = self.threshold();

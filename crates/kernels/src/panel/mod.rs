@@ -27,7 +27,7 @@
 mod centers;
 mod tiles;
 
-pub use centers::{Nearest, Panel};
+pub use centers::{Bounds, Nearest, Panel};
 pub use tiles::PanelScratch;
 
 /// Squared norms above this leave a pair open: sums up to here, and twice them, are far from the largest `f32`.
