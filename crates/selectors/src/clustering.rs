@@ -4,19 +4,22 @@
 //! compared in `f64`; centers are means summed by chunks in order. So a clustering is the same for any number of
 //! threads, block size, storage and instruction set.
 
+mod lloyd;
 mod seeding;
 #[cfg(test)]
 mod tests;
 
-use subsel_kernels::{Panel, PanelScratch};
+use subsel_kernels::Panel;
 
 use crate::Error;
 use crate::context::Context;
+use crate::methods::random::draw_uniform;
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
 use crate::random::Stream;
-use crate::scan::{self, BlockAt};
+use crate::scan;
 use crate::start::mean;
+use lloyd::Lloyd;
 
 /// Settings of a clustering.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,6 +28,15 @@ pub(crate) struct KMeans {
     pub(crate) k: usize,
     /// Iterations at most.
     pub(crate) iterations: usize,
+}
+
+/// Iterations on a sample of a large pool before those on all rows: centers come near to their places at a fraction of
+/// the cost (Bradley and Fayyad, Refining initial points for k-means clustering, 1998).
+const SAMPLE_ITERATIONS: usize = 25;
+
+/// Rows of that sample.
+fn sample_rows(k: usize) -> usize {
+    (64 * k).max(8192)
 }
 
 /// scikit-learn's tolerance: stop when centers move by less than this times the mean variance of the columns.
@@ -41,31 +53,14 @@ pub(crate) struct Clustering {
     pub(crate) sizes: Vec<usize>,
     /// Iterations made.
     pub(crate) iterations: usize,
+    /// Rows looked at in all iterations; the bounds spared the others.
+    pub(crate) looked_at: u64,
 }
 
-/// What one iteration sums up for each center.
-struct Sums {
-    /// `(k, d)`.
-    values: Vec<f64>,
-    counts: Vec<usize>,
-}
-
-impl Sums {
-    fn new(k: usize, dim: usize) -> Self {
-        Sums { values: vec![0.0; k * dim], counts: vec![0; k] }
-    }
-
-    fn add(&mut self, other: &Sums) {
-        self.values.iter_mut().zip(&other.values).for_each(|(sum, v)| *sum += v);
-        self.counts.iter_mut().zip(&other.counts).for_each(|(count, more)| *count += more);
-    }
-}
-
-/// Buffers of one worker.
-#[derive(Default)]
-struct Worker {
-    scratch: PanelScratch,
-    wide: Vec<f32>,
+/// Clusters where the user names no number: the square root of the rows, at most 1,000. It does not depend on the
+/// budget, so that methods that pick within clusters are nested.
+pub(crate) fn default_clusters(n: usize) -> usize {
+    ((n as f64).sqrt().round() as usize).clamp(1, 1000)
 }
 
 impl KMeans {
@@ -74,54 +69,74 @@ impl KMeans {
     /// # Errors
     /// Reading, interruption.
     pub(crate) fn fit(&self, pool: &CheckedPool<'_>, ctx: &Context, stream: Stream) -> Result<Clustering, Error> {
-        let dim = pool.dim();
         ctx.progress().begin("seeding clusters", self.k as u64);
         let mut centers = seeding::seed(pool, self.k, ctx, stream)?;
-        let still = TOLERANCE * mean_variance(pool, ctx)?;
-        let mut assignment = vec![0u32; pool.len()];
-        let mut iterations = 0;
-        ctx.progress().begin("clustering", self.iterations as u64);
-        loop {
-            ctx.progress().at(iterations as u64);
-            let panel = Panel::new(ctx.kernels(), &centers, dim, None);
-            let sums = assign(pool, &panel, &mut assignment, ctx)?;
-            if iterations == self.iterations {
-                return Ok(Clustering { centers, assignment, sizes: sums.counts, iterations });
-            }
-            iterations += 1;
-            let mut next: Vec<f32> = means(&sums, &centers, dim);
-            reseed_empty(pool, &panel, &assignment, &sums.counts, &mut next, ctx)?;
-            let moved: f64 = next.iter().zip(&centers).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum();
-            if moved == 0.0 {
-                return Ok(Clustering { centers, assignment, sizes: sums.counts, iterations });
-            }
-            centers = next;
-            if moved <= still {
-                let panel = Panel::new(ctx.kernels(), &centers, dim, None);
-                let sums = assign(pool, &panel, &mut assignment, ctx)?;
-                return Ok(Clustering { centers, assignment, sizes: sums.counts, iterations });
-            }
+        let k = centers.len() / pool.dim();
+        if pool.len() > 2 * sample_rows(k) {
+            let mut rows: Vec<usize> = draw_uniform(pool, stream.sub(2), 0..pool.len(), sample_rows(k))
+                .into_iter()
+                .map(|(_, row)| row)
+                .collect();
+            rows.sort_unstable();
+            centers = iterate(&pool.keep(rows), centers, self.iterations.min(SAMPLE_ITERATIONS), ctx)?.centers;
         }
+        iterate(pool, centers, self.iterations, ctx)
     }
 
     /// Work of a fit: typical iterations, not the most allowed.
     pub(crate) fn plan(&self, shape: &Shape) -> Work {
         let (n, d, k) = (shape.n as f64, shape.dim as f64, self.k as f64);
-        let iterations = (self.iterations as f64).min(30.0);
+        // The sample's iterations count as a few whole ones. In later iterations the bounds spare most rows.
+        let whole = (self.iterations as f64).min(12.0);
         let trials = seeding::trials(self.k) as f64;
-        let seeding_passes = if trials > 1.0 { k } else { 2.0 };
-        let workers = (shape.threads + 1) as u64;
         Work {
-            passes: iterations + seeding_passes + 2.0,
-            gathered: 4.0 * k,
-            panel_ops: iterations * n * d * k + if trials > 1.0 { k * n * d * (trials + 1.0) } else { n * d },
-            canonical_ops: if trials > 1.0 { 4.0 * n * d } else { k * k * d * 2.0 },
-            bytes: seeding::bytes(shape, self.k)
-                + 4 * shape.n as u64
-                + (self.k * shape.dim) as u64 * (8 * workers + 16)
-                + PanelScratch::bytes(shape.block_rows.min(shape.n), self.k, shape.dim) * shape.threads as u64,
+            passes: whole + 4.0,
+            gathered: n * (self.iterations as f64 - whole).min(30.0) / 20.0 + 8.0 * k * trials,
+            panel_ops: whole * n * d * k + n * d,
+            canonical_ops: whole * n * d + k * k * d * trials,
+            bytes: seeding::bytes(shape, self.k).max(Lloyd::bytes(shape, self.k) + 4 * shape.n as u64)
+                + (self.k * (20 * shape.dim + 64)) as u64,
         }
     }
+}
+
+/// Lloyd's iterations from these centers, at most so many.
+fn iterate(
+    pool: &CheckedPool<'_>,
+    mut centers: Vec<f32>,
+    most_iterations: usize,
+    ctx: &Context,
+) -> Result<Clustering, Error> {
+    let dim = pool.dim();
+    let still = TOLERANCE * mean_variance(pool, ctx)?;
+    let mut lloyd = Lloyd::new(pool, centers.len() / dim);
+    let mut moved = vec![0.0; centers.len() / dim];
+    let mut iterations = 0;
+    let mut is_last = false;
+    ctx.progress().begin("clustering", most_iterations as u64);
+    loop {
+        ctx.progress().at(iterations as u64);
+        let panel = Panel::new(ctx.kernels(), &centers, dim, None);
+        lloyd.assign(&panel, &moved, ctx)?;
+        if is_last || iterations == most_iterations {
+            break;
+        }
+        iterations += 1;
+        let mut next: Vec<f32> = means(&lloyd.sums, &lloyd.counts, &centers, dim);
+        reseed_empty(pool, &panel, &lloyd, &mut next, ctx)?;
+        for ((moved, next), old) in moved.iter_mut().zip(next.chunks_exact(dim)).zip(centers.chunks_exact(dim)) {
+            ctx.kernels().sq_dists(next, old, std::slice::from_mut(moved));
+        }
+        let total: f64 = moved.iter().sum();
+        if total == 0.0 {
+            break;
+        }
+        moved.iter_mut().for_each(|moved| *moved = moved.sqrt());
+        centers = next;
+        is_last = total <= still;
+    }
+    let (assignment, sizes) = (lloyd.assignment(), lloyd.counts);
+    Ok(Clustering { centers, assignment, sizes, iterations, looked_at: lloyd.looked_at })
 }
 
 impl Clustering {
@@ -132,35 +147,10 @@ impl Clustering {
     }
 }
 
-/// Assigns every row to its nearest center and sums the rows of each.
-fn assign(pool: &CheckedPool<'_>, panel: &Panel, assignment: &mut [u32], ctx: &Context) -> Result<Sums, Error> {
-    let (k, dim, kernels) = (panel.len(), panel.dim(), ctx.kernels());
-    let mut total = Sums::new(k, dim);
-    let step = |worker: &mut Worker, folded: Option<Sums>, block: BlockAt<'_>, out: &mut [u32]| {
-        let mut sums = folded.unwrap_or_else(|| Sums::new(k, dim));
-        let sq_norms = &pool.sq_norms()[block.range()];
-        kernels.assign(block.rows, Some(sq_norms), panel, &mut worker.scratch, out);
-        worker.wide.resize(block.rows.len() * dim, 0.0);
-        kernels.widen(block.rows, &mut worker.wide);
-        for (row, &cluster) in worker.wide.chunks_exact(dim).zip(out.iter()) {
-            let cluster = cluster as usize;
-            sums.counts[cluster] += 1;
-            let sum = &mut sums.values[cluster * dim..(cluster + 1) * dim];
-            sum.iter_mut().zip(row).for_each(|(sum, v)| *sum += f64::from(*v));
-        }
-        Ok(sums)
-    };
-    scan::pass(pool, ctx, assignment, Worker::default, step, |sums: Sums| {
-        total.add(&sums);
-        Ok(())
-    })?;
-    Ok(total)
-}
-
 /// The mean of each cluster; an empty one keeps its center for now.
-fn means(sums: &Sums, centers: &[f32], dim: usize) -> Vec<f32> {
+fn means(sums: &[f64], counts: &[usize], centers: &[f32], dim: usize) -> Vec<f32> {
     let mut next = centers.to_vec();
-    let clusters = next.chunks_exact_mut(dim).zip(sums.values.chunks_exact(dim)).zip(&sums.counts);
+    let clusters = next.chunks_exact_mut(dim).zip(sums.chunks_exact(dim)).zip(counts);
     for ((center, sum), &count) in clusters.filter(|(_, count)| **count > 0) {
         center.iter_mut().zip(sum).for_each(|(center, sum)| *center = (sum / count as f64) as f32);
     }
@@ -171,16 +161,15 @@ fn means(sums: &Sums, centers: &[f32], dim: usize) -> Vec<f32> {
 fn reseed_empty(
     pool: &CheckedPool<'_>,
     panel: &Panel,
-    assignment: &[u32],
-    counts: &[usize],
+    lloyd: &Lloyd<'_>,
     next: &mut [f32],
     ctx: &Context,
 ) -> Result<(), Error> {
-    let empty: Vec<usize> = (0..counts.len()).filter(|&cluster| counts[cluster] == 0).collect();
+    let empty: Vec<usize> = (0..lloyd.counts.len()).filter(|&cluster| lloyd.counts[cluster] == 0).collect();
     if empty.is_empty() {
         return Ok(());
     }
-    let sq_dists = sq_dists_to_own(pool, panel, assignment, ctx)?;
+    let sq_dists = sq_dists_to_own(pool, panel, &lloyd.assignment(), ctx)?;
     let mut farthest = crate::top::Smallest::new(empty.len());
     sq_dists.iter().enumerate().for_each(|(row, &sq)| farthest.push((crate::top::Key(-sq), row)));
     let rows: Vec<usize> = farthest.into_sorted().into_iter().map(|(_, row)| row).collect();

@@ -27,8 +27,8 @@ impl BlockAt<'_> {
     }
 }
 
-/// Makes one pass. Every chunk starts with `start(chunk, &mut state[chunk])`, sees its blocks in order through `step`,
-/// and hands its result to `merge`, which is called in the order of the chunks, from one thread at a time.
+/// Makes one pass. Every chunk sees its blocks in order through `step(worker, result so far, block, &mut state)`, and its
+/// result goes to `merge`, which is called in the order of the chunks, from one thread at a time.
 ///
 /// `state` has one entry per row; a chunk may change its own entries only. Workers keep one `W` each, made by `worker`,
 /// for buffers.
@@ -43,10 +43,40 @@ pub(crate) fn pass<T: Send, W, R: Send>(
     step: impl Fn(&mut W, Option<R>, BlockAt<'_>, &mut [T]) -> Result<R, Error> + Sync,
     merge: impl FnMut(R) -> Result<(), Error> + Send,
 ) -> Result<(), Error> {
-    let n = source.n_rows();
+    let block_rows = ctx.block_rows(source.dim());
+    chunks(
+        source.n_rows(),
+        ctx,
+        state,
+        || (worker(), Block::new(source.dtype())),
+        |(buffers, scratch), rows, state| {
+            let mut folded = None;
+            for first in rows.clone().step_by(block_rows) {
+                let range = first..(first + block_rows).min(rows.end);
+                let state = &mut state[range.start - rows.start..range.end - rows.start];
+                let block = source.rows(range, scratch)?;
+                folded = Some(step(buffers, folded, BlockAt { first, rows: block }, state)?);
+            }
+            Ok(folded)
+        },
+        merge,
+    )
+}
+
+/// [`pass`] without the reading: `step(worker, rows, &mut state)` is called once per chunk.
+///
+/// # Errors
+/// The first failure of `step` or of `merge`; [`Error::Interrupted`].
+pub(crate) fn chunks<T: Send, W, R: Send>(
+    n: usize,
+    ctx: &Context,
+    state: &mut [T],
+    worker: impl Fn() -> W + Sync,
+    step: impl Fn(&mut W, Range<usize>, &mut [T]) -> Result<Option<R>, Error> + Sync,
+    merge: impl FnMut(R) -> Result<(), Error> + Send,
+) -> Result<(), Error> {
     assert!(state.len() == n || size_of::<T>() == 0, "one state entry per row");
     let chunks = n.div_ceil(CHUNK_ROWS);
-    let block_rows = ctx.block_rows(source.dim());
     let queue = Mutex::new((0..chunks).zip(state.chunks_mut(CHUNK_ROWS)));
     let in_order = Mutex::new(InOrder { merge, waiting: BTreeMap::new(), next: 0 });
     let done = AtomicU64::new(0);
@@ -57,23 +87,16 @@ pub(crate) fn pass<T: Send, W, R: Send>(
     };
     let work = || {
         let mut buffers = worker();
-        let mut scratch = Block::new(source.dtype());
         loop {
             if lock(&failure).is_some() {
                 return;
             }
             let Some((chunk, state)) = lock(&queue).next() else { return };
             let rows = chunk * CHUNK_ROWS..((chunk + 1) * CHUNK_ROWS).min(n);
-            let result = ctx.go_on().and_then(|()| {
-                let mut folded = None;
-                for first in rows.clone().step_by(block_rows) {
-                    let range = first..(first + block_rows).min(rows.end);
-                    let state = &mut state[range.start - rows.start..range.end - rows.start];
-                    let block = source.rows(range, &mut scratch)?;
-                    folded = Some(step(&mut buffers, folded, BlockAt { first, rows: block }, state)?);
-                }
-                lock(&in_order).hand_in(chunk, folded)
-            });
+            let result = ctx
+                .go_on()
+                .and_then(|()| step(&mut buffers, rows, state))
+                .and_then(|folded| lock(&in_order).hand_in(chunk, folded));
             if let Err(error) = result {
                 return failed(error);
             }
@@ -81,7 +104,12 @@ pub(crate) fn pass<T: Send, W, R: Send>(
         }
     };
     let workers = ctx.threads().current_num_threads().min(chunks);
-    ctx.threads().scope(|scope| (0..workers).for_each(|_| scope.spawn(|_| work())));
+    if workers == 1 {
+        // Here and now: within a parallel section a waiting thread would begin something else, and hold that too.
+        work();
+    } else {
+        ctx.threads().scope(|scope| (0..workers).for_each(|_| scope.spawn(|_| work())));
+    }
     match failure.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
         Some(error) => Err(error),
         None => Ok(()),

@@ -1,19 +1,25 @@
-//! k-means++ seeding: centers drawn in proportion to their squared distance from those before, the best of a few
-//! trials each (as scikit-learn does) where a pass per center is affordable.
+//! k-means++ seeding: centers drawn in proportion to their squared distance from those before, for few clusters the best
+//! of a few trials each (as scikit-learn does). Which trial is the best is judged on a sample where the pool is large:
+//! draws are exact all the same, and no pass per center is needed.
 
+use subsel_formats::MemorySource;
 use subsel_kernels::{Block, Panel, PanelScratch};
 
 use crate::Error;
 use crate::context::Context;
+use crate::methods::random::draw_uniform;
 use crate::plan::Shape;
 use crate::pool::CheckedPool;
 use crate::random::{Draws, Stream};
 use crate::scan::{self, BlockAt};
-use crate::shrinking::{Drawn, Known, Nearest, RefreshRule, Shrinking};
+use crate::shrinking::{Drawn, Nearest, RefreshRule, Shrinking};
 
-/// Up to so many clusters, each center is the best of several trials, which costs a pass per center. Beyond, one trial:
-/// the iterations even out what seeding leaves (see `benchmarks/`), and a pass per center would outlast them.
+/// Up to so many clusters, each center is the best of several trials. Beyond, one trial: the iterations even out what
+/// seeding leaves (see `benchmarks/`).
 const MOST_WITH_TRIALS: usize = 128;
+
+/// Rows on which trials are judged; all rows of smaller pools.
+const SAMPLE: usize = 8192;
 
 /// Trials for each center.
 pub(super) fn trials(k: usize) -> usize {
@@ -24,11 +30,17 @@ pub(super) fn trials(k: usize) -> usize {
 pub(super) fn seed(pool: &CheckedPool<'_>, k: usize, ctx: &Context, stream: Stream) -> Result<Vec<f32>, Error> {
     let mut draws = Draws::new(stream);
     let first = draws.below(pool.len() as u64) as usize;
-    if trials(k) == 1 { seed_lazily(pool, k, first, draws, ctx) } else { seed_by_trials(pool, k, first, draws, ctx) }
+    if trials(k) == 1 {
+        seed_lazily(pool, k, first, draws, ctx)
+    } else {
+        seed_by_trials(pool, k, first, draws, ctx, stream.sub(1))
+    }
 }
 
 pub(super) fn bytes(shape: &Shape, k: usize) -> u64 {
-    Nearest::bytes(shape.n, shape.dim, k) + Drawn::bytes(shape.n) + 16 * shape.n as u64
+    let sample = if trials(k) == 1 { 0 } else { shape.n.min(SAMPLE) };
+    let scratch = PanelScratch::bytes(shape.block_rows.min(sample), trials(k) + 1, shape.dim) * shape.threads as u64;
+    Nearest::bytes(shape.n, shape.dim, k) + Drawn::bytes(shape.n) + (sample * (4 * shape.dim + 40)) as u64 + scratch
 }
 
 fn seed_lazily(pool: &CheckedPool<'_>, k: usize, first: usize, draws: Draws, ctx: &Context) -> Result<Vec<f32>, Error> {
@@ -44,14 +56,11 @@ fn seed_lazily(pool: &CheckedPool<'_>, k: usize, first: usize, draws: Draws, ctx
     Ok(nearest.into_centers())
 }
 
-/// Squared distances of all rows to the nearest center so far. One pass per center keeps them up to date for all but
-/// the latest; rows that are drawn account for that one at once.
-struct Potentials<'p> {
-    pool: &'p CheckedPool<'p>,
+/// Squared distances of the sample's rows to the nearest center so far, less the latest.
+struct Potentials {
+    sample: MemorySource<Vec<f32>>,
+    sq_norms: Vec<f64>,
     sq_dists: Vec<f64>,
-    latest: Vec<f32>,
-    scratch: Block,
-    wide: Vec<f32>,
 }
 
 /// Buffers of one worker.
@@ -62,19 +71,38 @@ struct Worker {
     wide: Vec<f32>,
 }
 
-impl Potentials<'_> {
+impl Potentials {
+    /// Those of a uniform sample of the pool.
+    fn new(pool: &CheckedPool<'_>, ctx: &Context, stream: Stream) -> Result<Self, Error> {
+        let mut rows: Vec<usize> = if pool.len() <= SAMPLE {
+            (0..pool.len()).collect()
+        } else {
+            draw_uniform(pool, stream, 0..pool.len(), SAMPLE).into_iter().map(|(_, row)| row).collect()
+        };
+        rows.sort_unstable();
+        let mut values = Vec::new();
+        for part in rows.chunks(ctx.block_rows(pool.dim())) {
+            let (mut scratch, mut wide) = (Block::default(), Vec::new());
+            pool.gather_f32(ctx, part, &mut scratch, &mut wide)?;
+            values.extend_from_slice(&wide);
+        }
+        let sq_norms = rows.iter().map(|&row| pool.sq_norms()[row]).collect();
+        let sq_dists = vec![f64::INFINITY; rows.len()];
+        Ok(Potentials { sample: MemorySource::new(values, pool.dim())?, sq_norms, sq_dists })
+    }
+
     /// Accounts for the latest center, and tells by how much each of `tried` `(t, d)` would lower the sum of all
     /// squared distances.
-    fn gains(&mut self, tried: &[f32], ctx: &Context) -> Result<Vec<f64>, Error> {
-        let panel = Panel::new(ctx.kernels(), &[&self.latest, tried].concat(), self.pool.dim(), None);
+    fn gains(&mut self, latest: &[f32], tried: &[f32], ctx: &Context) -> Result<Vec<f64>, Error> {
+        let panel = Panel::new(ctx.kernels(), &[latest, tried].concat(), latest.len(), None);
         let mut gains = vec![0.0; panel.len()];
-        let sq_norms = self.pool.sq_norms();
+        let sq_norms = &self.sq_norms;
         let step = |worker: &mut Worker, folded: Option<Vec<f64>>, block: BlockAt<'_>, sq_dists: &mut [f64]| {
             let mut gains = folded.unwrap_or_else(|| vec![0.0; panel.len()]);
             worker.compare(ctx, block, &sq_norms[block.range()], &panel, sq_dists, &mut gains);
             Ok(gains)
         };
-        scan::pass(self.pool, ctx, &mut self.sq_dists, Worker::default, step, |chunk: Vec<f64>| {
+        scan::pass(&self.sample, ctx, &mut self.sq_dists, Worker::default, step, |chunk: Vec<f64>| {
             gains.iter_mut().zip(chunk).for_each(|(gain, more)| *gain += more);
             Ok(())
         })?;
@@ -127,70 +155,37 @@ impl Worker {
     }
 }
 
-impl Shrinking for Potentials<'_> {
-    fn tighten(
-        &mut self,
-        ctx: &Context,
-        rows: &[usize],
-        _stop_below: f64,
-        known: &mut Vec<Known>,
-    ) -> Result<(), Error> {
-        self.pool.gather_f32(ctx, rows, &mut self.scratch, &mut self.wide)?;
-        for (&row, x) in rows.iter().zip(self.wide.chunks_exact(self.pool.dim())) {
-            if let Some(sq_dist) = ctx.kernels().sq_dist_below(x, &self.latest, self.sq_dists[row]) {
-                self.sq_dists[row] = sq_dist;
-            }
-            known.push(Known { value: Some(self.sq_dists[row]), bound: self.sq_dists[row] });
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, ctx: &Context, row: usize) -> Result<(), Error> {
-        self.pool.gather_f32(ctx, &[row], &mut self.scratch, &mut self.latest)
-    }
-
-    fn wants_refresh(&self) -> bool {
-        false
-    }
-
-    fn refresh(&mut self, ctx: &Context, bounds: &mut [f64]) -> Result<(), Error> {
-        self.gains(&[], ctx)?;
-        bounds.copy_from_slice(&self.sq_dists);
-        Ok(())
-    }
-}
-
 fn seed_by_trials(
     pool: &CheckedPool<'_>,
     k: usize,
     first: usize,
     draws: Draws,
     ctx: &Context,
+    stream: Stream,
 ) -> Result<Vec<f32>, Error> {
-    let sq_dists = vec![f64::INFINITY; pool.len()];
-    let mut potentials = Potentials { pool, sq_dists, latest: Vec::new(), scratch: Block::default(), wide: Vec::new() };
-    potentials.add(ctx, first)?;
-    potentials.gains(&[], ctx)?;
-    let mut centers = potentials.latest.clone();
-    let mut drawn = Drawn::new(&potentials.sq_dists, draws);
-    for taken in 1..k {
+    let mut potentials = Potentials::new(pool, ctx, stream)?;
+    let mut nearest = Nearest::new(pool, RefreshRule::Paid);
+    nearest.add(ctx, first)?;
+    nearest.bring_all_up_to_date(ctx)?;
+    let mut drawn = Drawn::new(&nearest.all_bounds(), draws);
+    let (mut scratch, mut latest, mut values) = (Block::default(), Vec::new(), Vec::new());
+    pool.gather_f32(ctx, &[first], &mut scratch, &mut latest)?;
+    while nearest.taken() < k {
         let mut tried = Vec::new();
         for _ in 0..trials(k) {
-            let Some(found) = drawn.next(ctx, &mut potentials)? else { break };
+            let Some(found) = drawn.next(ctx, &mut nearest)? else { break };
             drawn.put_back(found);
             tried.push(found.row);
         }
         if tried.is_empty() {
             break;
         }
-        let mut values = Vec::new();
-        pool.gather_f32(ctx, &tried, &mut potentials.scratch, &mut values)?;
-        let gains = potentials.gains(&values, ctx)?;
+        pool.gather_f32(ctx, &tried, &mut scratch, &mut values)?;
+        let gains = potentials.gains(&latest, &values, ctx)?;
         let best = (1..gains.len()).fold(0, |best, i| if gains[i] > gains[best] { i } else { best });
-        potentials.add(ctx, tried[best])?;
-        centers.extend_from_slice(&potentials.latest);
-        drawn.reset(&potentials.sq_dists);
-        ctx.progress().at(taken as u64 + 1);
+        nearest.add(ctx, tried[best])?;
+        pool.gather_f32(ctx, &tried[best..=best], &mut scratch, &mut latest)?;
+        ctx.progress().at(nearest.taken() as u64);
     }
-    Ok(centers)
+    Ok(nearest.into_centers())
 }

@@ -83,3 +83,46 @@ fn more_clusters_than_distinct_rows_gives_one_each() {
         assert_eq!((clustering.sizes.len(), inertia), (3, 0.0));
     }
 }
+
+#[test]
+fn bounds_spare_rows_of_a_large_pool_and_change_nothing() {
+    let pool = mixture_pool(20_000, 6, 5);
+    let (clustering, _) = cluster(&pool, 12, 60, 2);
+    let values = crate::testing::values_of(&pool);
+    let mut sizes = vec![0; 12];
+    for (row, &own) in values.chunks_exact(6).zip(&clustering.assignment) {
+        let mut sq_dists = [0.0; 12];
+        subsel_kernels::Kernels::best().sq_dists(row, &clustering.centers, &mut sq_dists);
+        let least = sq_dists.iter().copied().fold(f64::MAX, f64::min);
+        assert_eq!(sq_dists.iter().position(|sq| *sq == least), Some(own as usize));
+        sizes[own as usize] += 1;
+    }
+    assert_eq!(clustering.sizes, sizes);
+    assert!(clustering.iterations > 3, "{}", clustering.iterations);
+    assert!(clustering.looked_at < 20_000 * clustering.iterations as u64, "{}", clustering.looked_at);
+}
+
+#[test]
+fn rows_that_came_and_went_leave_nothing_in_the_sums() {
+    let pool = line_pool(&[1.0, 2.0, 3.0, 3e20, 5.0]);
+    let mut ctx = Context::new(&Settings::default()).unwrap_or_else(|error| panic!("{error}"));
+    let checked = CheckedPool::new(&pool.pool(), &mut ctx).unwrap_or_else(|error| panic!("{error}"));
+    let mut lloyd = Lloyd::new(&checked, 2);
+    let mut old = [-1e19_f32, 2.0];
+    // The far row joins cluster 1, leaves it for 0, and comes back.
+    for (centers, sums, counts) in [
+        ([-1e19_f32, 2.0], [0.0, 3e20], [0, 5]),
+        ([1e19, 2.0], [3e20, 11.0], [1, 4]),
+        ([3.0, 1e19], [11.0, 3e20], [4, 1]),
+    ] {
+        let moved: Vec<f64> =
+            centers.iter().zip(old).map(|(a, b)| f64::from(*a) - f64::from(b)).map(f64::abs).collect();
+        let panel = Panel::new(ctx.kernels(), &centers, 1, None);
+        lloyd.assign(&panel, &moved, &ctx).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(lloyd.counts, counts);
+        let are_close =
+            lloyd.sums.iter().zip(sums).all(|(got, expected): (&f64, f64)| (got - expected).abs() <= 1e-6 * expected);
+        assert!(are_close, "{:?} are not {sums:?}", lloyd.sums);
+        old = centers;
+    }
+}

@@ -99,10 +99,12 @@ impl Selector for KMeansCenters {
         let clustering = settings.fit(pool, ctx, ctx.stream("k-means"))?;
         ctx.record("clusters", clustering.sizes.len());
         ctx.record("iterations", clustering.iterations);
+        ctx.record("rows_looked_at", clustering.looked_at);
         if clustering.iterations == self.iterations {
             ctx.record("clusters_still_moving", true);
         }
         let sq_dists = clustering.sq_dists(pool, ctx)?;
+        ctx.record("mean_sq_dist", sq_dists.iter().sum::<f64>() / sq_dists.len() as f64);
         picks.extend(nearest_to_centers(pool, &clustering, &sq_dists, budget));
         Ok(())
     }

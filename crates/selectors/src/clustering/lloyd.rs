@@ -1,0 +1,327 @@
+//! Lloyd's iterations that look only at rows whose nearest center may have changed.
+//!
+//! Every row keeps an upper bound of the distance to its own center and a lower bound of the distance to all others
+//! (Hamerly 2010). Centers that move by some length change distances by at most that, so that a row whose bounds stay
+//! apart keeps its center without being read. Rows that are looked at are decided canonically, and sums are corrected
+//! by the rows that changed sides, in order of row: the clusters are those of a full pass, for any blocks and threads.
+
+use std::ops::Range;
+
+use subsel_kernels::{Block, Nearest, Panel, PanelScratch, Rows};
+
+use crate::Error;
+use crate::context::Context;
+use crate::plan::Shape;
+use crate::pool::CheckedPool;
+use crate::scan;
+
+/// What is known of one row: 12 bytes.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    /// The distance to its center is at most this.
+    upper: f32,
+    /// The distance to any other is at least this.
+    lower: f32,
+    /// Its cluster; none before the first pass.
+    cluster: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Known {
+    /// Whether another center might be as near as its own. The factor outweighs all roundings of canonical distances.
+    fn is_open(&self) -> bool {
+        // Written so that NaN is open.
+        !matches!((self.upper * (1.0 + 1e-6)).partial_cmp(&self.lower), Some(std::cmp::Ordering::Less))
+    }
+}
+
+/// The assignment of all rows, kept up to date from one set of centers to the next.
+pub(super) struct Lloyd<'p> {
+    pool: &'p CheckedPool<'p>,
+    known: Vec<Known>,
+    /// Sums of the rows of each cluster, `(k, d)`.
+    pub(super) sums: Vec<f64>,
+    pub(super) counts: Vec<usize>,
+    /// Norms of the rows now in each cluster, and of all that came or went since its sum was taken afresh, added up.
+    norms: Vec<(f64, f64)>,
+    /// Rows looked at.
+    pub(super) looked_at: u64,
+}
+
+/// A sum is taken afresh when the norms of rows that came and went outweigh those it holds by this factor: rounding
+/// errors then reach a relative 2^-53 times this.
+const WORN: f64 = 65536.0;
+
+/// Corrections of the sums by one chunk.
+struct Changes {
+    /// For each cluster, its place in `values` and `rows`, or [`NONE`].
+    place: Vec<u32>,
+    touched: Vec<Change>,
+    /// `(touched, d)`.
+    values: Vec<f64>,
+    looked_at: u64,
+}
+
+/// What changes of one cluster.
+struct Change {
+    cluster: u32,
+    count: isize,
+    norm: f64,
+    moved_norm: f64,
+}
+
+impl Changes {
+    fn new(k: usize) -> Self {
+        Changes { place: vec![NONE; k], touched: Vec::new(), values: Vec::new(), looked_at: 0 }
+    }
+
+    fn of(&mut self, cluster: u32, dim: usize) -> (&mut Change, &mut [f64]) {
+        let place = &mut self.place[cluster as usize];
+        if *place == NONE {
+            *place = self.touched.len() as u32;
+            self.touched.push(Change { cluster, count: 0, norm: 0.0, moved_norm: 0.0 });
+            self.values.resize(self.touched.len() * dim, 0.0);
+        }
+        let place = *place as usize;
+        (&mut self.touched[place], &mut self.values[place * dim..(place + 1) * dim])
+    }
+
+    fn add(&mut self, ctx: &Context, cluster: u32, row: &[f32], norm: f64) {
+        let (change, sum) = self.of(cluster, row.len());
+        change.count += 1;
+        change.norm += norm;
+        change.moved_norm += norm;
+        ctx.kernels().sums(Rows::from_f32(row, row.len()), sum);
+    }
+
+    fn remove(&mut self, cluster: u32, row: &[f32], norm: f64) {
+        let (change, sum) = self.of(cluster, row.len());
+        change.count -= 1;
+        change.norm -= norm;
+        change.moved_norm += norm;
+        sum.iter_mut().zip(row).for_each(|(sum, v)| *sum -= f64::from(*v));
+    }
+}
+
+/// Buffers of one worker.
+#[derive(Default)]
+struct Worker {
+    scratch: PanelScratch,
+    stored: Block,
+    wide: Vec<f32>,
+    rows: Vec<usize>,
+    sq_norms: Vec<f64>,
+    nearest: Vec<Nearest>,
+    clusters: Vec<u32>,
+}
+
+impl<'p> Lloyd<'p> {
+    pub(super) fn new(pool: &'p CheckedPool<'p>, k: usize) -> Self {
+        Lloyd {
+            pool,
+            known: vec![Known { upper: f32::INFINITY, lower: 0.0, cluster: NONE }; pool.len()],
+            sums: vec![0.0; k * pool.dim()],
+            counts: vec![0; k],
+            norms: vec![(0.0, 0.0); k],
+            looked_at: 0,
+        }
+    }
+
+    /// Bytes for so many clusters, without the centers.
+    pub(super) fn bytes(shape: &Shape, k: usize) -> u64 {
+        let (workers, block) = (shape.threads as u64, shape.block_rows.min(shape.n));
+        let changes = (k * (8 * shape.dim + 36)) as u64;
+        let buffers = (block * (4 * shape.dim + 60)) as u64 + PanelScratch::bytes(block, k, shape.dim);
+        (12 * shape.n + k * (8 * shape.dim + 24)) as u64 + (workers + 1) * changes + workers * buffers
+    }
+
+    /// Assigns every row to its nearest center, the lowest of equals. `moved` `(k,)` says how far each center is from
+    /// where it was at the last call.
+    pub(super) fn assign(&mut self, panel: &Panel, moved: &[f64], ctx: &Context) -> Result<(), Error> {
+        let (pool, dim) = (self.pool, self.pool.dim());
+        let block_rows = ctx.block_rows(dim);
+        let moves = Moves::new(moved);
+        let (sums, counts, norms, looked_at) = (&mut self.sums, &mut self.counts, &mut self.norms, &mut self.looked_at);
+        scan::chunks(
+            pool.len(),
+            ctx,
+            &mut self.known,
+            Worker::default,
+            |worker, rows, known| {
+                moves.apply(known);
+                let mut changes = Changes::new(panel.len());
+                for first in rows.clone().step_by(block_rows) {
+                    let range = first..(first + block_rows).min(rows.end);
+                    let known = &mut known[range.start - rows.start..range.end - rows.start];
+                    worker.look(pool, panel, range, known, &mut changes, ctx)?;
+                }
+                Ok(Some(changes))
+            },
+            |changes: Changes| {
+                *looked_at += changes.looked_at;
+                for (change, values) in changes.touched.iter().zip(changes.values.chunks_exact(dim)) {
+                    let cluster = change.cluster as usize;
+                    let sum = &mut sums[cluster * dim..(cluster + 1) * dim];
+                    sum.iter_mut().zip(values).for_each(|(sum, v)| *sum += v);
+                    counts[cluster] = counts[cluster].strict_add_signed(change.count);
+                    norms[cluster].0 += change.norm;
+                    norms[cluster].1 += change.moved_norm;
+                    if counts[cluster] == 0 {
+                        sum.fill(0.0);
+                        norms[cluster] = (0.0, 0.0);
+                    }
+                }
+                Ok(())
+            },
+        )?;
+        // Written so that NaN is worn.
+        let is_worn = |(held, passed): &(f64, f64)| !(*passed <= WORN * *held);
+        if self.norms.iter().any(|norms| *norms != (0.0, 0.0) && is_worn(norms)) {
+            self.sum_afresh(ctx)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Sums up all rows again: what came and went was so much larger than what stayed that it left its rounding.
+    fn sum_afresh(&mut self, ctx: &Context) -> Result<(), Error> {
+        let (pool, dim, k) = (self.pool, self.pool.dim(), self.counts.len());
+        self.sums.fill(0.0);
+        self.norms.fill((0.0, 0.0));
+        let (known, sums, norms) = (&self.known, &mut self.sums, &mut self.norms);
+        let step = |wide: &mut Vec<f32>, folded: Option<Changes>, block: scan::BlockAt<'_>, _: &mut [()]| {
+            let mut changes = folded.unwrap_or_else(|| Changes::new(k));
+            wide.resize(block.rows.len() * dim, 0.0);
+            ctx.kernels().widen(block.rows, wide);
+            for (row, x) in block.range().zip(wide.chunks_exact(dim)) {
+                changes.add(ctx, known[row].cluster, x, pool.sq_norms()[row].sqrt());
+            }
+            Ok(changes)
+        };
+        scan::pass(pool, ctx, &mut vec![(); pool.len()], Vec::new, step, |changes: Changes| {
+            for (change, values) in changes.touched.iter().zip(changes.values.chunks_exact(dim)) {
+                let cluster = change.cluster as usize;
+                sums[cluster * dim..(cluster + 1) * dim].iter_mut().zip(values).for_each(|(sum, v)| *sum += v);
+                norms[cluster].0 += change.norm;
+                norms[cluster].1 += change.norm;
+            }
+            Ok(())
+        })
+    }
+
+    /// The cluster of each row.
+    pub(super) fn assignment(&self) -> Vec<u32> {
+        self.known.iter().map(|known| known.cluster).collect()
+    }
+}
+
+/// How far centers moved, as it enters the bounds.
+struct Moves {
+    moved: Vec<f32>,
+    /// The farthest, which center that was, and the farthest of the others.
+    most: f32,
+    by: usize,
+    next: f32,
+}
+
+impl Moves {
+    fn new(moved: &[f64]) -> Self {
+        // Canonical, so within far less than this factor of the truth.
+        let moved: Vec<f32> = moved.iter().map(|m| ((m * (1.0 + 1e-9)) as f32).next_up()).collect();
+        let by = (0..moved.len()).fold(0, |by, i| if moved[i] > moved[by] { i } else { by });
+        let next = moved.iter().enumerate().filter(|(i, _)| *i != by).map(|(_, m)| *m).fold(0.0, f32::max);
+        Moves { most: moved.get(by).copied().unwrap_or(0.0), moved, by, next }
+    }
+
+    fn apply(&self, known: &mut [Known]) {
+        for known in known.iter_mut().filter(|known| known.cluster != NONE) {
+            let others = if known.cluster as usize == self.by { self.next } else { self.most };
+            known.upper = (known.upper + self.moved[known.cluster as usize]).next_up();
+            known.lower = (known.lower - others).next_down();
+        }
+    }
+}
+
+impl Worker {
+    /// Looks at the open rows of a block.
+    fn look(
+        &mut self,
+        pool: &CheckedPool<'_>,
+        panel: &Panel,
+        range: Range<usize>,
+        known: &mut [Known],
+        changes: &mut Changes,
+        ctx: &Context,
+    ) -> Result<(), Error> {
+        use subsel_formats::RowSource;
+        let (dim, first, kernels) = (panel.dim(), range.start, ctx.kernels());
+        self.rows.clear();
+        self.rows.extend(range.clone().filter(|row| known[row - first].is_open()));
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        if 2 * self.rows.len() > range.len() {
+            // Reading in order is faster than picking out rows.
+            let rows = pool.rows(range.clone(), &mut self.stored)?;
+            self.wide.resize(rows.len() * dim, 0.0);
+            kernels.widen(rows, &mut self.wide);
+            for (i, row) in self.rows.iter().enumerate().filter(|(i, row)| **row != first + i) {
+                self.wide.copy_within((row - first) * dim..(row - first + 1) * dim, i * dim);
+            }
+            self.wide.truncate(self.rows.len() * dim);
+        } else {
+            pool.gather_f32(ctx, &self.rows, &mut self.stored, &mut self.wide)?;
+        }
+        changes.looked_at += self.rows.len() as u64;
+        self.tighten(panel, first, known, ctx);
+        let rows = Rows::from_f32(&self.wide, dim);
+        self.sq_norms.clear();
+        self.sq_norms.extend(self.rows.iter().map(|&row| pool.sq_norms()[row]));
+        self.nearest.resize(rows.len(), Nearest::NONE);
+        self.clusters.resize(rows.len(), 0);
+        let (nearest, clusters) = (&mut self.nearest[..rows.len()], &mut self.clusters[..rows.len()]);
+        kernels.assign_nearest(rows, Some(&self.sq_norms), panel, &mut self.scratch, nearest, clusters);
+        for (i, x) in self.wide.chunks_exact(dim).enumerate() {
+            let known = &mut known[self.rows[i] - first];
+            let (upper, lower) = nearest[i].sq_bounds();
+            (known.upper, known.lower) = ((upper.sqrt() as f32).next_up(), (lower.sqrt() as f32).next_down());
+            let (from, to) = (known.cluster, clusters[i]);
+            if from != to {
+                let norm = self.sq_norms[i].sqrt();
+                if from != NONE {
+                    changes.remove(from, x, norm);
+                }
+                changes.add(ctx, to, x, norm);
+                known.cluster = to;
+            }
+        }
+        Ok(())
+    }
+
+    /// Works out the distance of each row to its own center, and keeps only rows that this leaves open.
+    fn tighten(&mut self, panel: &Panel, first: usize, known: &mut [Known], ctx: &Context) {
+        let (dim, kernels) = (panel.dim(), ctx.kernels());
+        let mut kept = 0;
+        for i in 0..self.rows.len() {
+            let known = &mut known[self.rows[i] - first];
+            let x = i * dim..(i + 1) * dim;
+            if known.cluster != NONE && known.lower > 0.0 {
+                let center = panel.center(known.cluster as usize);
+                let mut sq_dist = [0.0];
+                kernels.sq_dists(&self.wide[x.clone()], center, &mut sq_dist);
+                known.upper = (sq_dist[0].sqrt() as f32).next_up();
+                if !known.is_open() {
+                    continue;
+                }
+            }
+            if kept < i {
+                self.rows[kept] = self.rows[i];
+                self.wide.copy_within(x, kept * dim);
+            }
+            kept += 1;
+        }
+        self.rows.truncate(kept);
+        self.wide.truncate(kept * dim);
+    }
+}
