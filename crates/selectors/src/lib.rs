@@ -29,6 +29,7 @@ mod error;
 pub mod grammar;
 mod method;
 pub mod methods;
+mod neighbors;
 pub mod plan;
 mod pool;
 mod random;

@@ -1,0 +1,75 @@
+use super::*;
+use crate::context::Settings;
+use crate::testing::{LinePool, line_pool, matrix_pool, mixture_pool, values_of};
+
+fn checked<T>(pool: &LinePool, look: impl FnOnce(&CheckedPool<'_>, &Context) -> T) -> T {
+    let settings = Settings { threads: Some(2), ..Settings::default() };
+    let mut ctx = Context::new(&settings).unwrap_or_else(|error| panic!("{error}"));
+    let checked = CheckedPool::new(&pool.pool(), &mut ctx).unwrap_or_else(|error| panic!("{error}"));
+    look(&checked, &ctx)
+}
+
+fn graph(pool: &LinePool, k: usize) -> KnnGraph {
+    checked(pool, |pool, ctx| knn(pool, k, ctx).unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// All pairs, sorted.
+fn naive(pool: &LinePool, dim: usize) -> Vec<Vec<(f64, u32)>> {
+    let values = values_of(pool);
+    let rows: Vec<&[f32]> = values.chunks_exact(dim).collect();
+    let kernels = subsel_kernels::Kernels::best();
+    let all = |i: usize| {
+        let mut sq_dists = vec![0.0; rows.len()];
+        kernels.sq_dists(rows[i], &values, &mut sq_dists);
+        let mut list: Vec<(f64, u32)> = sq_dists.into_iter().zip(0..).filter(|(_, row)| *row as usize != i).collect();
+        list.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        list
+    };
+    (0..rows.len()).map(all).collect()
+}
+
+#[test]
+fn neighbors_are_those_of_all_pairs_sorted() {
+    let duplicates =
+        matrix_pool([values_of(&mixture_pool(300, 3, 1)), values_of(&mixture_pool(300, 3, 1))].concat(), 3);
+    let grid = matrix_pool((0..400).flat_map(|i| [(i % 20) as f32, (i / 20) as f32]).collect(), 2);
+    for (pool, dim) in [(mixture_pool(1500, 9, 2), 9), (duplicates, 3), (grid, 2)] {
+        let expected = naive(&pool, dim);
+        for k in [1, 5, 33] {
+            let got = graph(&pool, k);
+            for (row, expected) in expected.iter().enumerate() {
+                let list: Vec<(f64, u32)> =
+                    got.sq_dists_of(row).iter().copied().zip(got.indices[row * k..].iter().copied()).collect();
+                assert_eq!(list, expected[..k], "row {row}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pool_smaller_than_k_gives_all_others() {
+    let pool = line_pool(&[3.0, 1.0, 1.0]);
+    let got = graph(&pool, 10);
+    assert_eq!((got.k, got.indices), (2, vec![1, 2, 2, 0, 1, 0]));
+    assert_eq!(graph(&line_pool(&[1.0]), 4).k, 0);
+}
+
+#[test]
+fn counts_are_those_of_all_pairs_open_and_closed() {
+    let pool = mixture_pool(900, 4, 3);
+    let expected = naive(&pool, 4);
+    let counts = |sq_radius, closed| {
+        checked(&pool, |pool, ctx| {
+            radius_counts(pool, sq_radius, closed, ctx).unwrap_or_else(|error| panic!("{error}"))
+        })
+    };
+    // A radius that is the distance of a pair tells open from closed.
+    let sq_radius = expected[0][200].0;
+    let within = |closed| move |sq: f64| if closed { sq <= sq_radius } else { sq < sq_radius };
+    for closed in [false, true] {
+        let naive: Vec<u32> =
+            expected.iter().map(|list| list.iter().filter(|(sq, _)| within(closed)(*sq)).count() as u32).collect();
+        assert_eq!(counts(sq_radius, closed), naive);
+    }
+    assert_ne!(counts(sq_radius, true), counts(sq_radius, false));
+}
