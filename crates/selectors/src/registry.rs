@@ -4,7 +4,7 @@
 use crate::method::{Entry, Selector, build};
 use crate::methods::{
     gram_schmidt::GramSchmidt, k_center::KCenter, k_means_centers::KMeansCenters, k_means_pp::KMeansPp, norm::Norm,
-    random::Random, stratified::Stratified,
+    random::Random, stratified::Stratified, typiclust::TypiClust,
 };
 
 /// All methods, in the order in which they are listed.
@@ -17,6 +17,7 @@ pub fn all() -> &'static [Entry] {
         Entry { info: &crate::methods::k_center::INFO, build: build::<KCenter> },
         Entry { info: &crate::methods::k_means_pp::INFO, build: build::<KMeansPp> },
         Entry { info: &crate::methods::k_means_centers::INFO, build: build::<KMeansCenters> },
+        Entry { info: &crate::methods::typiclust::INFO, build: build::<TypiClust> },
     ];
     ALL
 }

@@ -55,6 +55,17 @@ pub enum Reason {
         /// Distance to the center.
         distance: f64,
     },
+    /// The row of its cluster whose neighbors are nearest.
+    Typical {
+        /// The cluster's place in the order in which clusters are visited, from 0.
+        cluster: usize,
+        /// Rows in it.
+        size: usize,
+        /// Neighbors looked at.
+        neighbors: usize,
+        /// Mean distance to them: squared, if the method averages squares.
+        distance: f64,
+    },
     /// Taken at random because the method had nothing left to tell rows apart.
     Fill,
 }
@@ -83,6 +94,12 @@ impl fmt::Display for Reason {
             }
             Reason::Center { cluster, size, distance } => {
                 write!(f, "nearest ({distance:.4}) to the center of cluster {cluster}, which has {size} rows")
+            }
+            Reason::Typical { cluster, size, neighbors, distance } => {
+                write!(
+                    f,
+                    "most typical of cluster {cluster} of {size} rows: mean distance {distance:.4} to {neighbors} neighbors"
+                )
             }
             Reason::Fill => write!(f, "drawn uniformly: nothing left to tell rows apart"),
         }

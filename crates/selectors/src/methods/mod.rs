@@ -8,3 +8,4 @@ pub mod norm;
 pub mod random;
 pub mod stratified;
 pub mod then;
+pub mod typiclust;
