@@ -27,6 +27,24 @@ pub(crate) fn balanced(sizes: &[usize], budget: usize) -> Vec<usize> {
     shares
 }
 
+/// The strata in the order in which [`balanced`] gives out its shares as the budget grows, each with how many it had
+/// before: round after round over all that hold more, the largest first (ties: the higher, which also gets the odd one
+/// there). So picks in this order are nested.
+pub(crate) fn balanced_rounds(sizes: &[usize], budget: usize) -> Vec<(usize, usize)> {
+    let mut order: Vec<usize> = (0..sizes.len()).collect();
+    order.sort_by_key(|&i| std::cmp::Reverse((sizes[i], i)));
+    let mut taken = Vec::with_capacity(budget);
+    for round in 0.. {
+        // Sizes descend, so that the strata with more than `round` rows come first.
+        let holding = order.partition_point(|&i| sizes[i] > round);
+        taken.extend(order[..holding.min(budget - taken.len())].iter().map(|&i| (i, round)));
+        if holding == 0 || taken.len() == budget {
+            return taken;
+        }
+    }
+    taken
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +63,12 @@ mod tests {
         fn shares_fit_and_add_up(sizes in proptest::collection::vec(0usize..50, 1..8), part in 0.0f64..1.0) {
             let total: usize = sizes.iter().sum();
             let budget = (part * total as f64) as usize;
+            let mut by_rounds = vec![0; sizes.len()];
+            for (stratum, round) in balanced_rounds(&sizes, budget) {
+                proptest::prop_assert_eq!(by_rounds[stratum], round);
+                by_rounds[stratum] += 1;
+            }
+            proptest::prop_assert_eq!(by_rounds, balanced(&sizes, budget));
             for shares in [proportional(&sizes, budget), balanced(&sizes, budget)] {
                 proptest::prop_assert_eq!(shares.iter().sum::<usize>(), budget);
                 proptest::prop_assert!(shares.iter().zip(&sizes).all(|(share, size)| share <= size));

@@ -3,8 +3,8 @@
 
 use crate::method::{Entry, Selector, build};
 use crate::methods::{
-    gram_schmidt::GramSchmidt, k_center::KCenter, k_means_centers::KMeansCenters, k_means_pp::KMeansPp, norm::Norm,
-    random::Random, stratified::Stratified, typiclust::TypiClust,
+    cluster_balanced::ClusterBalanced, gram_schmidt::GramSchmidt, k_center::KCenter, k_means_centers::KMeansCenters,
+    k_means_pp::KMeansPp, norm::Norm, random::Random, stratified::Stratified, typiclust::TypiClust,
 };
 
 /// All methods, in the order in which they are listed.
@@ -18,6 +18,7 @@ pub fn all() -> &'static [Entry] {
         Entry { info: &crate::methods::k_means_pp::INFO, build: build::<KMeansPp> },
         Entry { info: &crate::methods::k_means_centers::INFO, build: build::<KMeansCenters> },
         Entry { info: &crate::methods::typiclust::INFO, build: build::<TypiClust> },
+        Entry { info: &crate::methods::cluster_balanced::INFO, build: build::<ClusterBalanced> },
     ];
     ALL
 }

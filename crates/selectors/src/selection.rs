@@ -66,6 +66,13 @@ pub enum Reason {
         /// Mean distance to them: squared, if the method averages squares.
         distance: f64,
     },
+    /// Drawn uniformly within its cluster.
+    Cluster {
+        /// The cluster.
+        cluster: usize,
+        /// Candidates in it.
+        size: usize,
+    },
     /// Taken at random because the method had nothing left to tell rows apart.
     Fill,
 }
@@ -101,6 +108,7 @@ impl fmt::Display for Reason {
                     "most typical of cluster {cluster} of {size} rows: mean distance {distance:.4} to {neighbors} neighbors"
                 )
             }
+            Reason::Cluster { cluster, size } => write!(f, "drawn from the {size} candidates of cluster {cluster}"),
             Reason::Fill => write!(f, "drawn uniformly: nothing left to tell rows apart"),
         }
     }

@@ -31,6 +31,9 @@ fn methods() -> Vec<String> {
         "typiclust:distance=euclidean,max_clusters=7",
         "typiclust:clusters=labels",
         "typiclust+norm",
+        "cluster-balanced:within=center,clusters=7",
+        "cluster-balanced:within=spread",
+        "cluster-balanced+k-center",
     ];
     texts.extend(variants.map(String::from));
     texts

@@ -1,5 +1,6 @@
 //! One folder per method.
 
+pub mod cluster_balanced;
 pub mod gram_schmidt;
 pub mod k_center;
 pub mod k_means_centers;
