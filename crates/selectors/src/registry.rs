@@ -4,7 +4,8 @@
 use crate::method::{Entry, Selector, build};
 use crate::methods::{
     cluster_balanced::ClusterBalanced, gram_schmidt::GramSchmidt, k_center::KCenter, k_means_centers::KMeansCenters,
-    k_means_pp::KMeansPp, norm::Norm, random::Random, stratified::Stratified, typiclust::TypiClust,
+    k_means_pp::KMeansPp, norm::Norm, prototypicality::Prototypicality, random::Random, stratified::Stratified,
+    typiclust::TypiClust,
 };
 
 /// All methods, in the order in which they are listed.
@@ -19,6 +20,7 @@ pub fn all() -> &'static [Entry] {
         Entry { info: &crate::methods::k_means_centers::INFO, build: build::<KMeansCenters> },
         Entry { info: &crate::methods::typiclust::INFO, build: build::<TypiClust> },
         Entry { info: &crate::methods::cluster_balanced::INFO, build: build::<ClusterBalanced> },
+        Entry { info: &crate::methods::prototypicality::INFO, build: build::<Prototypicality> },
     ];
     ALL
 }

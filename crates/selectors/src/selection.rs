@@ -73,6 +73,13 @@ pub enum Reason {
         /// Candidates in it.
         size: usize,
     },
+    /// How far its direction is from the center of its cluster.
+    Prototype {
+        /// The cluster.
+        cluster: usize,
+        /// Cosine distance to the center: 0 for the most prototypical.
+        distance: f64,
+    },
     /// Taken at random because the method had nothing left to tell rows apart.
     Fill,
 }
@@ -109,6 +116,9 @@ impl fmt::Display for Reason {
                 )
             }
             Reason::Cluster { cluster, size } => write!(f, "drawn from the {size} candidates of cluster {cluster}"),
+            Reason::Prototype { cluster, distance } => {
+                write!(f, "cosine distance {distance:.4} to the center of cluster {cluster}")
+            }
             Reason::Fill => write!(f, "drawn uniformly: nothing left to tell rows apart"),
         }
     }

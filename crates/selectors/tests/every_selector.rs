@@ -34,6 +34,8 @@ fn methods() -> Vec<String> {
         "cluster-balanced:within=center,clusters=7",
         "cluster-balanced:within=spread",
         "cluster-balanced+k-center",
+        "prototypicality:keep=easy",
+        "prototypicality:balance=none,clusters=3",
     ];
     texts.extend(variants.map(String::from));
     texts

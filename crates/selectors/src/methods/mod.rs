@@ -6,6 +6,7 @@ pub mod k_center;
 pub mod k_means_centers;
 pub mod k_means_pp;
 pub mod norm;
+pub mod prototypicality;
 pub mod random;
 pub mod stratified;
 pub mod then;
