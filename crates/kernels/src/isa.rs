@@ -7,7 +7,7 @@ use std::str::FromStr;
 pub enum Isa {
     /// Portable Rust; the oracle of the others.
     Scalar,
-    /// AVX2 with FMA and F16C.
+    /// AVX2 with FMA, F16C, POPCNT and BMI1.
     Avx2,
     /// AVX-512 F, BW, DQ and VL.
     Avx512,
@@ -23,7 +23,11 @@ impl Isa {
             Isa::Scalar => true,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => {
-                is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c")
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("f16c")
+                    && is_x86_feature_detected!("popcnt")
+                    && is_x86_feature_detected!("bmi1")
             }
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => {

@@ -9,11 +9,13 @@
 //! implementation and the oracle of the others; `arch` holds the SIMD paths and all `unsafe`.
 
 mod arch;
+mod columns;
 mod isa;
 mod panel;
 mod rows;
 mod scalar;
 
+pub use columns::{CODE_EDGES, Hits, Interval, NearestRow, quantile_code};
 pub use half::{bf16, f16};
 pub use isa::Isa;
 pub use panel::{Bounds, Nearest, Panel, PanelScratch};

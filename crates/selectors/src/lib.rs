@@ -23,6 +23,7 @@
 mod allocate;
 mod budget;
 mod clustering;
+mod columns;
 mod context;
 mod distinct;
 mod error;

@@ -6,6 +6,8 @@ use crate::methods::{
     cluster_balanced::ClusterBalanced, gram_schmidt::GramSchmidt, k_center::KCenter, k_means_centers::KMeansCenters,
     k_means_pp::KMeansPp, norm::Norm, prototypicality::Prototypicality, random::Random, stratified::Stratified,
     typiclust::TypiClust,
+    gram_schmidt::GramSchmidt, k_center::KCenter, k_means_centers::KMeansCenters, k_means_pp::KMeansPp, norm::Norm,
+    random::Random, stratified::Stratified, zcore::ZCore,
 };
 
 /// All methods, in the order in which they are listed.
@@ -21,6 +23,7 @@ pub fn all() -> &'static [Entry] {
         Entry { info: &crate::methods::typiclust::INFO, build: build::<TypiClust> },
         Entry { info: &crate::methods::cluster_balanced::INFO, build: build::<ClusterBalanced> },
         Entry { info: &crate::methods::prototypicality::INFO, build: build::<Prototypicality> },
+        Entry { info: &crate::methods::zcore::INFO, build: build::<ZCore> },
     ];
     ALL
 }

@@ -79,6 +79,14 @@ pub enum Reason {
         cluster: usize,
         /// Cosine distance to the center: 0 for the most prototypical.
         distance: f64,
+    /// Near to many random locations, and not to rows that are nearer still.
+    Score {
+        /// Credit less penalty.
+        score: f64,
+        /// How many random locations it was the nearest row to.
+        credit: u64,
+        /// What nearness to credited rows cost it.
+        penalty: f64,
     },
     /// Taken at random because the method had nothing left to tell rows apart.
     Fill,
@@ -118,6 +126,8 @@ impl fmt::Display for Reason {
             Reason::Cluster { cluster, size } => write!(f, "drawn from the {size} candidates of cluster {cluster}"),
             Reason::Prototype { cluster, distance } => {
                 write!(f, "cosine distance {distance:.4} to the center of cluster {cluster}")
+            Reason::Score { score, credit, penalty } => {
+                write!(f, "scores {score:.4}: nearest to {credit} random locations, less {penalty:.4} for its neighbors'")
             }
             Reason::Fill => write!(f, "drawn uniformly: nothing left to tell rows apart"),
         }

@@ -11,3 +11,4 @@ pub mod random;
 pub mod stratified;
 pub mod then;
 pub mod typiclust;
+pub mod zcore;
