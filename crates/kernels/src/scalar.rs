@@ -150,3 +150,34 @@ pub(crate) fn two_least(dots: &[f32], offsets: &[f32]) -> TwoLeast {
     }
     found
 }
+
+/// Of the values `offsets[j] - 2 dots[j]`, rounded once: how many are at most `certain`, each adding one to its count,
+/// and how many are at most `maybe`, which is not below `certain`.
+pub(crate) fn count_within(dots: &[f32], offsets: &[f32], certain: f32, maybe: f32, counts: &mut [u32]) -> (u32, u32) {
+    let (mut found, mut possible) = (0, 0);
+    for ((dot, offset), count) in dots.iter().zip(offsets).zip(counts) {
+        let value = (-2.0_f32).mul_add(*dot, *offset);
+        let is_within = u32::from(value <= certain);
+        *count += is_within;
+        found += is_within;
+        possible += u32::from(value <= maybe);
+    }
+    (found, possible)
+}
+
+/// The least `offsets[j] - 2 dots[j] + own`; lowers each `least[j]` to its own of these.
+pub(crate) fn least_both(dots: &[f32], offsets: &[f32], own: f32, least: &mut [f32]) -> f32 {
+    let mut of_row = f32::INFINITY;
+    for ((dot, offset), least) in dots.iter().zip(offsets).zip(least) {
+        let value = (-2.0_f32).mul_add(*dot, *offset) + own;
+        of_row = lesser(value, of_row);
+        *least = lesser(value, *least);
+    }
+    of_row
+}
+
+/// The lesser; `b` where either is NaN.
+#[inline(always)]
+pub(crate) fn lesser(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}

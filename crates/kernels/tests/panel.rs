@@ -119,6 +119,40 @@ fn check_bounds(kernels: Kernels, rows: Rows<'_>, panel: &Panel, truth: &[Vec<f6
         },
     );
     assert_eq!(visited, rows.len() * panel.len(), "{what}");
+    check_pairs(kernels, rows, &panel, &truth, what);
+}
+
+/// Counts of pairs below a limit are canonical, and least distances lie within their error, on both sides of the pairs.
+fn check_pairs(kernels: Kernels, rows: Rows<'_>, panel: &Panel, truth: &[Vec<f64>], what: &str) {
+    let (n, k) = (rows.len(), panel.len());
+    let mut sorted = truth.concat();
+    sorted.sort_by(f64::total_cmp);
+    let some = [0, n * k / 3, n * k / 2, n * k - 1].map(|rank| sorted[rank]);
+    for limit in some.into_iter().flat_map(|v| [v, v.next_up()]).chain([f64::INFINITY, f64::NAN]) {
+        let (mut of_rows, mut of_centers) = (vec![1; n], vec![2; k]);
+        let scratch = &mut PanelScratch::default();
+        kernels.count_within(rows, None, panel, limit, scratch, &mut of_rows, &mut of_centers);
+        let count = |pairs: &mut dyn Iterator<Item = f64>| pairs.filter(|v| *v < limit).count() as u32;
+        let want: Vec<u32> = truth.iter().map(|row| 1 + count(&mut row.iter().copied())).collect();
+        assert_eq!(of_rows, want, "{what} at {limit}");
+        let want: Vec<u32> = (0..k).map(|center| 2 + count(&mut truth.iter().map(|row| row[center]))).collect();
+        assert_eq!(of_centers, want, "{what} at {limit}");
+    }
+    let (mut of_rows, mut of_centers) = (vec![f32::INFINITY; n], vec![f32::INFINITY; k]);
+    kernels.least_sq_dists(rows, None, panel, &mut PanelScratch::default(), &mut of_rows, &mut of_centers);
+    let mut sq_norms = vec![0.0; n];
+    kernels.sq_norms(rows, &mut sq_norms);
+    // The norms less any offset are at most these and the panel's together.
+    let most = sq_norms.iter().copied().fold(0.0, f64::max);
+    let error = panel.sq_dist_error(4.0 * most + 1e6);
+    let least = |pairs: &mut dyn Iterator<Item = f64>| pairs.fold(f64::INFINITY, f64::min);
+    for (found, row) in of_rows.iter().zip(truth).filter(|_| error.is_finite()) {
+        assert!((f64::from(*found) - least(&mut row.iter().copied())).abs() <= error, "{what}");
+    }
+    for (center, found) in of_centers.iter().enumerate().filter(|_| error.is_finite()) {
+        let truth = least(&mut truth.iter().map(|row| row[center]));
+        assert!((f64::from(*found) - truth).abs() <= error, "{what}");
+    }
 }
 
 /// Every pair below its limit is visited, once, centers ascending; limits just above some true distance.

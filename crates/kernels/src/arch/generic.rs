@@ -366,3 +366,37 @@ pub(super) unsafe fn two_least<V: Vector>(dots: &[f32], offsets: &[f32]) -> scal
         scalar::TwoLeast { least: best, index: best_index as usize, second: V::least(rest) }
     }
 }
+
+// Lane by lane over arrays of sixteen, which the compiler turns into vector code.
+
+/// See [`scalar::count_within`].
+#[inline(always)]
+pub(super) fn count_within(dots: &[f32], offsets: &[f32], certain: f32, maybe: f32, counts: &mut [u32]) -> (u32, u32) {
+    let (mut found, mut possible) = ([0; LANES], [0; LANES]);
+    let groups = dots.as_chunks::<LANES>().0.iter().zip(offsets.as_chunks::<LANES>().0);
+    for ((dots, offsets), counts) in groups.zip(counts.as_chunks_mut::<LANES>().0) {
+        for lane in 0..LANES {
+            let value = (-2.0_f32).mul_add(dots[lane], offsets[lane]);
+            let is_within = u32::from(value <= certain);
+            counts[lane] += is_within;
+            found[lane] += is_within;
+            possible[lane] += u32::from(value <= maybe);
+        }
+    }
+    (found.iter().sum(), possible.iter().sum())
+}
+
+/// See [`scalar::least_both`].
+#[inline(always)]
+pub(super) fn least_both(dots: &[f32], offsets: &[f32], own: f32, least: &mut [f32]) -> f32 {
+    let mut of_row = [f32::INFINITY; LANES];
+    let groups = dots.as_chunks::<LANES>().0.iter().zip(offsets.as_chunks::<LANES>().0);
+    for ((dots, offsets), least) in groups.zip(least.as_chunks_mut::<LANES>().0) {
+        for lane in 0..LANES {
+            let value = (-2.0_f32).mul_add(dots[lane], offsets[lane]) + own;
+            of_row[lane] = scalar::lesser(value, of_row[lane]);
+            least[lane] = scalar::lesser(value, least[lane]);
+        }
+    }
+    of_row.into_iter().fold(f32::INFINITY, scalar::lesser)
+}

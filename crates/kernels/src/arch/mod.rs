@@ -64,4 +64,6 @@ verbs! {
     has_non_finite(rows: Rows<'_>) -> bool;
     any_within(dots: &[f32], offsets: &[f32], limit: f32) -> bool;
     two_least(dots: &[f32], offsets: &[f32]) -> scalar::TwoLeast;
+    count_within(dots: &[f32], offsets: &[f32], certain: f32, maybe: f32, counts: &mut [u32]) -> (u32, u32);
+    least_both(dots: &[f32], offsets: &[f32], own: f32, least: &mut [f32]) -> f32;
 }

@@ -97,6 +97,22 @@ macro_rules! wrappers {
                 // SAFETY: see above.
                 unsafe { generic::two_least::<V>(dots, offsets) }
             }
+
+            #[target_feature(enable = $features)]
+            pub(in crate::arch) fn count_within(
+                dots: &[f32],
+                offsets: &[f32],
+                certain: f32,
+                maybe: f32,
+                counts: &mut [u32],
+            ) -> (u32, u32) {
+                generic::count_within(dots, offsets, certain, maybe, counts)
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in crate::arch) fn least_both(dots: &[f32], offsets: &[f32], own: f32, least: &mut [f32]) -> f32 {
+                generic::least_both(dots, offsets, own, least)
+            }
         }
     };
 }

@@ -12,18 +12,18 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub struct Panel {
     /// The centers less the offset.
-    right: Right,
+    pub(super) right: Right,
     /// The centers as given, where there is an offset.
     given: Option<Vec<f32>>,
     /// Squared norms of the centers less the offset, rounded to nearest, then infinities up to whole lanes.
-    near: Vec<f32>,
+    pub(super) near: Vec<f32>,
     /// Lower bounds of the same, already less the error of a pair that is owed to the center.
-    low: Vec<f32>,
+    pub(super) low: Vec<f32>,
     /// Whether a center is so large that its pairs are open.
     is_open: Vec<bool>,
-    max_sq_norm: f64,
+    pub(super) max_sq_norm: f64,
     /// Relative error of an approximate squared distance, errors 1 to 3 of the module's page.
-    error: f64,
+    pub(super) error: f64,
 }
 
 /// The approximately nearest center of one row.
@@ -146,7 +146,7 @@ impl Panel {
     }
 
     /// What `low[j] - 2 dot` must not exceed where the squared distance is below `limit`, rounded up.
-    fn threshold(&self, row_sq_norm: f64, limit: f64) -> f32 {
+    pub(super) fn threshold(&self, row_sq_norm: f64, limit: f64) -> f32 {
         if is_open(row_sq_norm) {
             return f32::INFINITY;
         }
@@ -175,7 +175,7 @@ impl ExcessRange {
 }
 
 /// Whether a vector of this squared norm is so large (or not a number) that products with it may overflow.
-fn is_open(sq_norm: f64) -> bool {
+pub(super) fn is_open(sq_norm: f64) -> bool {
     // Written so that NaN is open.
     !matches!(sq_norm.partial_cmp(&LARGE), Some(std::cmp::Ordering::Less | std::cmp::Ordering::Equal))
 }

@@ -25,6 +25,7 @@
 //! `X^2` and `C^2` up to [`LARGE`] are safe; all others are *open*: their bound says nothing, and they are visited.
 
 mod centers;
+mod pairs;
 mod tiles;
 
 pub use centers::{Bounds, Nearest, Panel};
