@@ -141,6 +141,11 @@ impl Kernels {
         arch::subtract_scaled(self, v, coef, q);
     }
 
+    /// `v *= scale`, each product rounded from `f64` to `f32`.
+    pub fn scale(self, v: &mut [f32], scale: f64) {
+        arch::scale(self, v, scale);
+    }
+
     /// Widens rows to `f32` (exact) into `out` `(n, d)`.
     pub fn widen(self, rows: Rows<'_>, out: &mut [f32]) {
         assert_eq!(rows.len() * rows.dim(), out.len(), "one output per value");

@@ -81,6 +81,10 @@ pub(crate) fn subtract_scaled(v: &mut [f64], coef: f64, q: &[f64]) {
     }
 }
 
+pub(crate) fn scale(v: &mut [f32], scale: f64) {
+    v.iter_mut().for_each(|v| *v = (f64::from(*v) * scale) as f32);
+}
+
 pub(crate) fn subtract_offset(rows: &mut [f32], offset: &[f32]) {
     for row in rows.chunks_exact_mut(offset.len()) {
         for (value, offset) in row.iter_mut().zip(offset) {

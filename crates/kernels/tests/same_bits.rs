@@ -143,8 +143,14 @@ fn elementwise_verbs_have_the_same_bits() {
             kernels.subtract_scaled(&mut v, 1.0 / 3.0, &q);
             bits(&v)
         };
+        let scaled = |kernels: Kernels| {
+            let mut v = offset.clone();
+            kernels.scale(&mut v, 1.0 / 3.0);
+            bits_f32(&v)
+        };
         for fast in fast() {
             assert_eq!(subtracted(fast), subtracted(scalar()), "{fast:?} {dim}");
+            assert_eq!(scaled(fast), scaled(scalar()), "{fast:?} {dim}");
             for dtype in DTYPES {
                 let block = random.block(dtype, ROWS * dim);
                 let widened = |kernels: Kernels| {

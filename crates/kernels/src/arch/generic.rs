@@ -265,6 +265,12 @@ pub(super) fn subtract_scaled(v: &mut [f64], coef: f64, q: &[f64]) {
     }
 }
 
+/// `v *= scale`, rounded from `f64`.
+#[inline(always)]
+pub(super) fn scale(v: &mut [f32], scale: f64) {
+    v.iter_mut().for_each(|v| *v = (f64::from(*v) * scale) as f32);
+}
+
 /// Subtracts `offset` `(d,)` from each row, rounding to `f32`.
 #[inline(always)]
 pub(super) fn subtract_offset(rows: &mut [f32], offset: &[f32]) {

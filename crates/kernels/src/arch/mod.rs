@@ -59,6 +59,7 @@ verbs! {
     sq_dist_below(x: &[f32], y: &[f32], limit: f64) -> Option<f64>;
     sums_f32(rows: &[f32], out: &mut [f64]);
     subtract_scaled(v: &mut [f64], coef: f64, q: &[f64]);
+    scale(v: &mut [f32], by: f64);
     subtract_offset(rows: &mut [f32], offset: &[f32]);
     widen(rows: Rows<'_>, out: &mut [f32]);
     has_non_finite(rows: Rows<'_>) -> bool;

@@ -71,6 +71,11 @@ macro_rules! wrappers {
             }
 
             #[target_feature(enable = $features)]
+            pub(in crate::arch) fn scale(v: &mut [f32], by: f64) {
+                generic::scale(v, by)
+            }
+
+            #[target_feature(enable = $features)]
             pub(in crate::arch) fn subtract_offset(rows: &mut [f32], offset: &[f32]) {
                 generic::subtract_offset(rows, offset)
             }
