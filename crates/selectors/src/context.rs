@@ -150,6 +150,13 @@ impl Context {
         }
     }
 
+    /// Warns by `what` and `detail`, unless a warning that begins with `what` was given before.
+    pub(crate) fn warn_once(&mut self, what: &str, detail: impl std::fmt::Display) {
+        if !self.warnings.iter().any(|warning| warning.starts_with(what)) {
+            self.warnings.push(format!("{what} {detail}"));
+        }
+    }
+
     /// Records a fact of the run for the manifest, such as where Gram-Schmidt restarted.
     pub fn record(&mut self, key: &str, value: impl Into<Value>) {
         self.events.insert(key.into(), value.into());

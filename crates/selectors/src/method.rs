@@ -76,6 +76,11 @@ pub trait Selector: Debug + Send + Sync {
         self.info().nested
     }
 
+    /// Whether, with these settings, a run may end with fewer picks than asked for.
+    fn gives_fewer(&self) -> bool {
+        false
+    }
+
     /// What a run on a pool of this shape will cost beyond checking it.
     fn plan(&self, shape: &Shape, budget: usize) -> Work;
 

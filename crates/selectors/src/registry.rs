@@ -8,6 +8,7 @@ use crate::methods::{
     typiclust::TypiClust,
     gram_schmidt::GramSchmidt, k_center::KCenter, k_means_centers::KMeansCenters, k_means_pp::KMeansPp, norm::Norm,
     random::Random, stratified::Stratified, zcore::ZCore,
+    prob_cover::ProbCover, random::Random, stratified::Stratified,
 };
 
 /// All methods, in the order in which they are listed.
@@ -24,6 +25,7 @@ pub fn all() -> &'static [Entry] {
         Entry { info: &crate::methods::cluster_balanced::INFO, build: build::<ClusterBalanced> },
         Entry { info: &crate::methods::prototypicality::INFO, build: build::<Prototypicality> },
         Entry { info: &crate::methods::zcore::INFO, build: build::<ZCore> },
+        Entry { info: &crate::methods::prob_cover::INFO, build: build::<ProbCover> },
     ];
     ALL
 }

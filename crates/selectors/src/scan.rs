@@ -148,6 +148,6 @@ impl<R, M: FnMut(R) -> Result<(), Error>> InOrder<R, M> {
 }
 
 /// A worker that panicked has already failed the pass; what it held is still whole.
-fn lock<T: ?Sized>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

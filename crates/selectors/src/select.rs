@@ -41,7 +41,7 @@ pub fn select_checked(
         Err(Error::Interrupted) if selector.nested() && !picks.is_empty() => false,
         Err(error) => return Err(error),
     };
-    debug_assert!(!complete || picks.len() == budget, "{} of {budget} picks", picks.len());
+    debug_assert!(!complete || picks.len() == budget || selector.gives_fewer(), "{} of {budget} picks", picks.len());
     for pick in &mut picks {
         pick.row = pool.global(pick.row);
         pick.reason.renumber(|row| pool.global(row));

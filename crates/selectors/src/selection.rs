@@ -87,6 +87,12 @@ pub enum Reason {
         credit: u64,
         /// What nearness to credited rows cost it.
         penalty: f64,
+    /// Covers rows that no earlier pick covers.
+    Covers {
+        /// How many.
+        rows: usize,
+        /// Which time, from 1: when all is covered, covering begins anew.
+        lap: usize,
     },
     /// Taken at random because the method had nothing left to tell rows apart.
     Fill,
@@ -129,6 +135,8 @@ impl fmt::Display for Reason {
             Reason::Score { score, credit, penalty } => {
                 write!(f, "scores {score:.4}: nearest to {credit} random locations, less {penalty:.4} for its neighbors'")
             }
+            Reason::Covers { rows, lap: 1 } => write!(f, "covers {rows} more rows"),
+            Reason::Covers { rows, lap } => write!(f, "covers {rows} more rows (lap {lap})"),
             Reason::Fill => write!(f, "drawn uniformly: nothing left to tell rows apart"),
         }
     }

@@ -2,7 +2,39 @@
 
 use std::cell::RefCell;
 
+use serde::{Deserialize, Serialize};
 use subsel_kernels::{Block, Dtype, Kernels, Rows};
+
+use crate::Error;
+use crate::context::Context;
+use crate::plan::Shape;
+use crate::pool::CheckedPool;
+
+/// Whether a method scales the rows it is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowScale {
+    /// Each row is scaled to Euclidean length 1; zero rows stay zero.
+    #[default]
+    Unit,
+    /// Rows are taken as they are.
+    Raw,
+}
+
+impl RowScale {
+    /// The pool scaled, or `None` where it is to be taken as it is.
+    pub(crate) fn apply<'a>(self, pool: &CheckedPool<'a>, ctx: &Context) -> Result<Option<CheckedPool<'a>>, Error> {
+        match self {
+            RowScale::Unit => pool.unit(ctx).map(Some),
+            RowScale::Raw => Ok(None),
+        }
+    }
+
+    /// Bytes of a scaled view: two norms, a mark and a class per row, and a second buffer per worker.
+    pub(crate) fn bytes(shape: &Shape) -> u64 {
+        29 * shape.n as u64 + shape.block_bytes()
+    }
+}
 
 /// How rows become unit rows: each value is the product, rounded to `f32`, of the stored value and the reciprocal of
 /// the row's canonical norm. So the scaled rows are the same for every storage of the same rows. Zero rows stay zero:
@@ -23,7 +55,7 @@ impl Scaling {
         for (values, row) in values.chunks_exact_mut(dim).zip(of) {
             let sq_norm = self.sq_norms[row];
             let scale = if sq_norm > 0.0 { 1.0 / sq_norm.sqrt() } else { 0.0 };
-            values.iter_mut().for_each(|v| *v = (f64::from(*v) * scale) as f32);
+            self.kernels.scale(values, scale);
         }
         out.rows(dim)
     }

@@ -7,6 +7,7 @@ pub mod k_means_centers;
 pub mod k_means_pp;
 pub mod norm;
 pub mod prototypicality;
+pub mod prob_cover;
 pub mod random;
 pub mod stratified;
 pub mod then;
