@@ -171,9 +171,8 @@ fn read_sample(pool: &CheckedPool<'_>, ctx: &Context, sampled: usize) -> Result<
     // A fixed stream rather than the run's: it decides nothing.
     let stream = Stream::new(0, "columns");
     let part = |i: usize| (i as u128 * pool.len() as u128 / sampled as u128) as usize;
-    let rows: Vec<usize> = (0..sampled)
-        .map(|i| part(i) + (stream.unit(i as u64) * (part(i + 1) - part(i)) as f64) as usize)
-        .collect();
+    let rows: Vec<usize> =
+        (0..sampled).map(|i| part(i) + (stream.unit(i as u64) * (part(i + 1) - part(i)) as f64) as usize).collect();
     let mut sample = vec![0.0; sampled * pool.dim()];
     let (mut scratch, mut wide) = (Block::new(pool.dtype()), Vec::new());
     // Few at a time: by rows they are not all needed at once.

@@ -4,11 +4,8 @@
 use crate::method::{Entry, Selector, build};
 use crate::methods::{
     cluster_balanced::ClusterBalanced, gram_schmidt::GramSchmidt, k_center::KCenter, k_means_centers::KMeansCenters,
-    k_means_pp::KMeansPp, norm::Norm, prototypicality::Prototypicality, random::Random, stratified::Stratified,
-    typiclust::TypiClust,
-    gram_schmidt::GramSchmidt, k_center::KCenter, k_means_centers::KMeansCenters, k_means_pp::KMeansPp, norm::Norm,
-    random::Random, stratified::Stratified, zcore::ZCore,
-    prob_cover::ProbCover, random::Random, stratified::Stratified,
+    k_means_pp::KMeansPp, norm::Norm, prob_cover::ProbCover, prototypicality::Prototypicality, random::Random,
+    stratified::Stratified, typiclust::TypiClust, zcore::ZCore,
 };
 
 /// All methods, in the order in which they are listed.

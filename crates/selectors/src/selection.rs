@@ -79,6 +79,7 @@ pub enum Reason {
         cluster: usize,
         /// Cosine distance to the center: 0 for the most prototypical.
         distance: f64,
+    },
     /// Near to many random locations, and not to rows that are nearer still.
     Score {
         /// Credit less penalty.
@@ -87,6 +88,7 @@ pub enum Reason {
         credit: u64,
         /// What nearness to credited rows cost it.
         penalty: f64,
+    },
     /// Covers rows that no earlier pick covers.
     Covers {
         /// How many.
@@ -132,8 +134,12 @@ impl fmt::Display for Reason {
             Reason::Cluster { cluster, size } => write!(f, "drawn from the {size} candidates of cluster {cluster}"),
             Reason::Prototype { cluster, distance } => {
                 write!(f, "cosine distance {distance:.4} to the center of cluster {cluster}")
+            }
             Reason::Score { score, credit, penalty } => {
-                write!(f, "scores {score:.4}: nearest to {credit} random locations, less {penalty:.4} for its neighbors'")
+                write!(
+                    f,
+                    "scores {score:.4}: nearest to {credit} random locations, less {penalty:.4} for its neighbors'"
+                )
             }
             Reason::Covers { rows, lap: 1 } => write!(f, "covers {rows} more rows"),
             Reason::Covers { rows, lap } => write!(f, "covers {rows} more rows (lap {lap})"),

@@ -20,9 +20,7 @@ mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub(crate) use columns::{
-    count_at_most, keep_at_most, l1_dists, l1_least, l1_nearest, l1_within, l1_within_all,
-};
+pub(crate) use columns::{count_at_most, keep_at_most, l1_dists, l1_least, l1_nearest, l1_within, l1_within_all};
 pub(crate) use product::product;
 
 /// Calls `$name` of the module for the instruction set of `$kernels`.

@@ -1,6 +1,6 @@
-//! Panel products through the `gemm` crate, which chooses its own instructions: its values are bounds only.
+//! Panel products through the `f32` part of the `gemm` crates (the whole costs minutes to build), which chooses its own instructions: its values are bounds only.
 
-use gemm::Parallelism;
+use gemm_common::Parallelism;
 
 /// `out[i * stride + j]` = inner product of row `i` of `left` `(m, d)` and row `j` of `right` `(k, d)`, on this thread.
 ///
@@ -13,22 +13,24 @@ pub(crate) fn product(left: &[f32], right: &[f32], dim: usize, out: &mut [f32], 
     }
     assert!(k <= stride && (m - 1) * stride + k <= out.len(), "out has room for (m, k)");
     let (row, stride) = (dim as isize, stride as isize);
+    let multiply = gemm_f32::gemm::f32::get_gemm_fn();
     // SAFETY: `left` holds (m, d) and `right` (k, d) values by the divisions above, read with row stride d; `out` has
     // room for (m, k) values with row stride `stride` by the assertion, and is borrowed exclusively. `read_dst` is
-    // false, so that old contents do not matter.
+    // false, so that old contents do not matter. The microkernels prefer a destination with consecutive rows, so the
+    // transpose is computed: (k, m) with row stride 1.
     unsafe {
-        gemm::gemm(
-            m,
+        multiply(
             k,
+            m,
             dim,
             out.as_mut_ptr(),
-            1,
             stride,
+            1,
             false,
-            left.as_ptr(),
+            right.as_ptr(),
             1,
             row,
-            right.as_ptr(),
+            left.as_ptr(),
             row,
             1,
             0.0,

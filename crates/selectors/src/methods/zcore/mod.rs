@@ -158,7 +158,8 @@ impl Selector for ZCore {
 
     fn check(&self) -> Result<(), Error> {
         let refuse = |param, rule: String, got: String| Err(Error::Param { method: INFO.name, param, rule, got });
-        let at_least_one = [("draws", self.draws), ("dims", self.dims as u64), ("replicate_workers", self.replicate_workers)];
+        let at_least_one =
+            [("draws", self.draws), ("dims", self.dims as u64), ("replicate_workers", self.replicate_workers)];
         if let Some((param, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
             return refuse(param, "at least 1".into(), "0".into());
         }

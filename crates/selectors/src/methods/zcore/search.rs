@@ -336,14 +336,7 @@ fn power(x: f64, mut exponent: u32) -> f64 {
 /// A limit, at most `most`, that `want` to `want + slack` of some numbers are at most; where ties allow none, the least
 /// that `want` are. No number is negative. `count` tells how many are at most a limit, `counted` how many at most `most`,
 /// which must be `want` or more. `guess` is where to look first.
-fn limit_for(
-    count: impl Fn(f32) -> usize,
-    want: usize,
-    slack: usize,
-    guess: f32,
-    most: f32,
-    counted: usize,
-) -> f32 {
+fn limit_for(count: impl Fn(f32) -> usize, want: usize, slack: usize, guess: f32, most: f32, counted: usize) -> f32 {
     if counted <= want + slack {
         return most;
     }

@@ -180,13 +180,20 @@ fn the_published_regime_is_the_full_scan_too() {
 #[test]
 fn instruction_sets_threads_and_blocks_change_nothing() {
     let pools = [mixture_pool(9001, 7, 7), relu_pool(5003, 6, 8)];
-    for (pool, zcore) in pools.iter().flat_map(|pool| [(pool, 30), (pool, 1000)]).map(|(pool, k)| {
-        (pool, ZCore { draws: 1500, k, ..ZCore::default() })
-    }) {
+    for (pool, zcore) in pools
+        .iter()
+        .flat_map(|pool| [(pool, 30), (pool, 1000)])
+        .map(|(pool, k)| (pool, ZCore { draws: 1500, k, ..ZCore::default() }))
+    {
         let base = Settings { threads: Some(1), ..Settings::default() };
         let want = tally_under(&base, &zcore, pool);
         let mut others = vec![Settings { threads: Some(3), block_rows: Some(333), ..base.clone() }];
-        others.extend(Isa::ALL.into_iter().filter(|isa| isa.is_available()).map(|isa| Settings { isa: Some(isa), ..base.clone() }));
+        others.extend(
+            Isa::ALL
+                .into_iter()
+                .filter(|isa| isa.is_available())
+                .map(|isa| Settings { isa: Some(isa), ..base.clone() }),
+        );
         for settings in others {
             assert_eq!(tally_under(&settings, &zcore, pool), want, "{settings:?}");
         }
