@@ -9,7 +9,7 @@ type Source = MemorySource<Vec<f32>>;
 
 /// All methods by text, with settings that change their course, and compositions.
 fn methods() -> Vec<String> {
-    let mut texts: Vec<String> = registry::all().iter().map(|entry| entry.info.name.to_string()).collect();
+    let mut texts: Vec<String> = registry::all().iter().map(|entry| quick(entry.info.name).to_string()).collect();
     let variants = [
         "stratified:allocation=balanced",
         "norm:norm=l1",
@@ -39,9 +39,21 @@ fn methods() -> Vec<String> {
         "prob-cover:delta=0.3,ball=closed",
         "prob-cover:delta=purity,classes=3,on_covered=random",
         "prob-cover:delta=1.5,rows=raw",
+        "zcore:draws=300,k=5,random_ties=true",
+        "zcore:draws=200,dims=3,jitter=false,constant_columns=keep",
+        "zcore:draws=400,exponent=2,replicate_workers=10",
+        "norm+zcore:draws=100",
     ];
     texts.extend(variants.map(String::from));
     texts
+}
+
+/// The method with its defaults, or, where these are meant for large pools, with less to do.
+fn quick(name: &str) -> &str {
+    match name {
+        "zcore" => "zcore:draws=1000,k=20",
+        name => name,
+    }
 }
 
 fn for_every_method(check: impl Fn(&str, &dyn Selector)) {
