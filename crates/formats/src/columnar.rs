@@ -50,7 +50,7 @@ pub(crate) fn list_column(path: &Path, schema: &Schema, column: Option<&str>) ->
                 return Err(Error::unsupported(
                     path,
                     what,
-                    "embeddings are one list per row; `subsel embed` makes them",
+                    "embeddings are one list of numbers per row; this file has none",
                 ));
             }
             _ => {

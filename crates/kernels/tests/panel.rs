@@ -119,7 +119,7 @@ fn check_bounds(kernels: Kernels, rows: Rows<'_>, panel: &Panel, truth: &[Vec<f6
         },
     );
     assert_eq!(visited, rows.len() * panel.len(), "{what}");
-    check_pairs(kernels, rows, &panel, &truth, what);
+    check_pairs(kernels, rows, panel, truth, what);
 }
 
 /// Counts of pairs below a limit are canonical, and least distances lie within their error, on both sides of the pairs.

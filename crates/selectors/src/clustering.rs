@@ -73,7 +73,7 @@ impl KMeans {
         let mut centers = seeding::seed(pool, self.k, ctx, stream)?;
         let k = centers.len() / pool.dim();
         if pool.len() > 2 * sample_rows(k) {
-            let mut rows: Vec<usize> = draw_uniform(pool, stream.sub(2), 0..pool.len(), sample_rows(k))
+            let mut rows: Vec<usize> = draw_uniform(pool, stream.child(2), 0..pool.len(), sample_rows(k))
                 .into_iter()
                 .map(|(_, row)| row)
                 .collect();

@@ -51,7 +51,7 @@ pub use context::{CHUNK_ROWS, Context, Progress, Settings, Silent};
 pub use distinct::Distinct;
 pub use error::Error;
 pub use grammar::parse as parse_method;
-pub use method::{Entry, MethodInfo, ParamInfo, Selector};
+pub use method::{Build, Entry, MethodInfo, ParamInfo, Selector};
 pub use pool::{CheckedPool, Classes, Pool, PoolFacts};
 pub use random::{Draws, Stream};
 pub use select::{select, select_checked};

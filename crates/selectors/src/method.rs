@@ -93,12 +93,15 @@ pub trait Selector: Debug + Send + Sync {
     -> Result<(), Error>;
 }
 
+/// Makes a selector from settings by name.
+pub type Build = fn(Map<String, Value>) -> Result<Box<dyn Selector>, String>;
+
 /// A method of the registry: its facts, and how settings become a selector.
 pub struct Entry {
     /// Facts about the method.
     pub info: &'static MethodInfo,
     /// Builds a selector from settings by name; those not named keep their defaults.
-    pub build: fn(Map<String, Value>) -> Result<Box<dyn Selector>, String>,
+    pub build: Build,
 }
 
 /// Builds a selector from its settings, for [`Entry::build`].

@@ -25,7 +25,7 @@ impl Stream {
     }
 
     /// A stream of its own for each of several like decisions, such as one per stratum.
-    pub fn sub(self, index: u64) -> Self {
+    pub fn child(self, index: u64) -> Self {
         Stream { state: scramble(self.bits(index) ^ GOLDEN) }
     }
 
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(Stream::new(1, "a").bits(5), Stream::new(1, "a").bits(5));
         assert_ne!(Stream::new(1, "a").bits(5), Stream::new(1, "b").bits(5));
         assert_ne!(Stream::new(1, "a").bits(5), Stream::new(2, "a").bits(5));
-        assert_ne!(Stream::new(1, "a").sub(0).bits(5), Stream::new(1, "a").sub(1).bits(5));
+        assert_ne!(Stream::new(1, "a").child(0).bits(5), Stream::new(1, "a").child(1).bits(5));
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub(crate) fn picks_of(selector: &dyn Selector, pool: &LinePool, budget: usize, 
 }
 
 /// Whether counts agree with probabilities (of one sum): chi-square below its value at a false-alarm rate of 1e-4.
+#[allow(clippy::print_stderr)] // why a test failed
 pub(crate) fn chi_square_ok(counts: &[u32], probabilities: &[f64]) -> bool {
     let total: f64 = counts.iter().map(|c| f64::from(*c)).sum();
     let sum: f64 = probabilities.iter().sum();

@@ -1,4 +1,4 @@
-//! `subsel quickstart`: a small pool of drawings, a selection, its judgement beside random, a page to look at.
+//! `subsel quickstart`: a small pool of drawings, a selection, its judgment beside random, a page to look at.
 
 mod drawings;
 mod embed;

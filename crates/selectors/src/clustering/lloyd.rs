@@ -176,7 +176,9 @@ impl<'p> Lloyd<'p> {
             },
         )?;
         // Written so that NaN is worn.
-        let is_worn = |(held, passed): &(f64, f64)| !(*passed <= WORN * *held);
+        // Fresh is what is known to be fresh: a sum that is no number is worn.
+        let is_fresh = |(held, passed): &(f64, f64)| *passed <= WORN * *held;
+        let is_worn = |sums: &(f64, f64)| !is_fresh(sums);
         if self.norms.iter().any(|norms| *norms != (0.0, 0.0) && is_worn(norms)) {
             self.sum_afresh(ctx)
         } else {

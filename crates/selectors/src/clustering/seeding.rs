@@ -33,7 +33,7 @@ pub(super) fn seed(pool: &CheckedPool<'_>, k: usize, ctx: &Context, stream: Stre
     if trials(k) == 1 {
         seed_lazily(pool, k, first, draws, ctx)
     } else {
-        seed_by_trials(pool, k, first, draws, ctx, stream.sub(1))
+        seed_by_trials(pool, k, first, draws, ctx, stream.child(1))
     }
 }
 

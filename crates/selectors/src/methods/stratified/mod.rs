@@ -90,7 +90,7 @@ impl Selector for Stratified {
             Allocation::Balanced => balanced(&sizes, budget),
         };
         for (stratum, (rows, &quota)) in members.iter().zip(&quotas).enumerate() {
-            let stream = ctx.stream("stratified").sub(stratum as u64);
+            let stream = ctx.stream("stratified").child(stratum as u64);
             for (key, row) in draw_uniform(pool, stream, rows.iter().copied(), quota) {
                 let name = labels.names[stratum].clone();
                 picks.push(Pick::new(row, key, Reason::Stratum { stratum: name, size: rows.len(), quota }));

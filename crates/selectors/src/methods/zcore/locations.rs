@@ -28,7 +28,7 @@ impl<'a> Locations<'a> {
 
     /// The columns of a draw into `columns`, ascending; gives what the coordinates are drawn from.
     pub(crate) fn choose(&self, draw: u64, columns: &mut Vec<u32>) -> Draws {
-        let mut draws = Draws::new(self.stream.sub(draw));
+        let mut draws = Draws::new(self.stream.child(draw));
         columns.clear();
         while columns.len() < self.dims {
             let column = self.usable[draws.below(self.usable.len() as u64) as usize];

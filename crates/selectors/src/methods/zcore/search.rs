@@ -96,7 +96,7 @@ impl<'a> Search<'a> {
     /// Ranks rows that are equally far; the least comes first.
     fn tie_key(&self, draw: u64, row: u32) -> (u64, u32) {
         match self.rules.ties {
-            Some(stream) => (stream.sub(draw).bits(self.pool.global(row as usize) as u64), row),
+            Some(stream) => (stream.child(draw).bits(self.pool.global(row as usize) as u64), row),
             None => (0, row),
         }
     }

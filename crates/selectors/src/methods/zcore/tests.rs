@@ -38,7 +38,7 @@ fn naive(zcore: &ZCore, pool: &LinePool) -> Tally {
         let locations = Locations::new(&columns, usable, dims, ctx.stream("zcore"));
         let ties = ctx.stream("zcore-ties");
         for draw in 0..zcore.distinct_draws() {
-            let tie = |row: usize| if zcore.random_ties { ties.sub(draw).bits(row as u64) } else { 0 };
+            let tie = |row: usize| if zcore.random_ties { ties.child(draw).bits(row as u64) } else { 0 };
             let mut location = Location::default();
             locations.place(draw, &mut location);
             let at = |row: usize, i: usize| rows[row][location.columns[i] as usize];
@@ -89,7 +89,7 @@ fn defaults_are_as_documented() {
 #[test]
 fn coordinates_follow_the_triangular_law() {
     let span = Span { least: 0.0, median: 2.0, most: 10.0 };
-    for (u, x) in [(0.1, 1.414214), (0.2, 2.0), (0.5, 3.675445), (0.9, 7.171573)] {
+    for (u, x) in [(0.1, std::f64::consts::SQRT_2), (0.2, 2.0), (0.5, 3.675445), (0.9, 7.171573)] {
         assert!((triangular(u, span) - x).abs() < 5e-7, "{u}");
     }
     assert_eq!(triangular(0.0, span), 0.0);

@@ -1,0 +1,4 @@
+//! Arbitrary bytes as a `.jsonl` side file and source of rows.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: subsel_fuzz::init(), |bytes: &[u8]| subsel_fuzz::read("jsonl", bytes));
