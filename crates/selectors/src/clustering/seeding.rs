@@ -40,7 +40,7 @@ pub(super) fn seed(pool: &CheckedPool<'_>, k: usize, ctx: &Context, stream: Stre
 pub(super) fn bytes(shape: &Shape, k: usize) -> u64 {
     let sample = if trials(k) == 1 { 0 } else { shape.n.min(SAMPLE) };
     let scratch = PanelScratch::bytes(shape.block_rows.min(sample), trials(k) + 1, shape.dim) * shape.threads as u64;
-    Nearest::bytes(shape.n, shape.dim, k) + Drawn::bytes(shape.n) + (sample * (4 * shape.dim + 40)) as u64 + scratch
+    Nearest::bytes(shape, k) + Drawn::bytes(shape.n) + (sample * (4 * shape.dim + 40)) as u64 + scratch
 }
 
 fn seed_lazily(pool: &CheckedPool<'_>, k: usize, first: usize, draws: Draws, ctx: &Context) -> Result<Vec<f32>, Error> {

@@ -5,6 +5,7 @@ use subsel_kernels::{Block, Panel, PanelScratch};
 use super::{Known, Shrinking};
 use crate::Error;
 use crate::context::Context;
+use crate::plan::Shape;
 use crate::pool::CheckedPool;
 use crate::scan::{self, BlockAt};
 
@@ -119,9 +120,15 @@ impl<'p> Nearest<'p> {
         Ok(())
     }
 
-    /// Bytes for a pool of so many rows and so many taken.
-    pub(crate) fn bytes(n: usize, dim: usize, taken: usize) -> u64 {
-        (n * size_of::<Near>() + 2 * taken * (8 + 4 * dim)) as u64
+    /// Bytes for a pool of this shape and so many taken.
+    pub(crate) fn bytes(shape: &Shape, taken: usize) -> u64 {
+        let block = shape.block_rows.min(shape.n);
+        // A matrix product packs its operands into memory of its own, and each thread's allocator keeps some in hand.
+        let packed = 4 * shape.dim.min(512) * (block.min(1024) + GROUP) + (2 << 20);
+        let worker = PanelScratch::bytes(block, GROUP, shape.dim) + (16 * block + 4 * shape.dim + packed) as u64;
+        // The centers, whose buffer doubles as it grows, and the panel of a refresh.
+        let centers = 2 * taken * (8 + 4 * shape.dim) + 2 * GROUP.min(taken) * (4 * shape.dim + 16);
+        (shape.n * size_of::<Near>() + centers) as u64 + shape.threads as u64 * worker
     }
 }
 

@@ -95,7 +95,7 @@ impl Selector for KCenter {
             gathered: 100.0 * budget as f64,
             panel_ops: n * d * taken as f64,
             canonical_ops: 100.0 * budget as f64 * d * 16.0,
-            bytes: Nearest::bytes(shape.n, shape.dim, taken) + Largest::bytes(shape.n),
+            bytes: Nearest::bytes(shape, taken) + Largest::bytes(shape.n),
         }
     }
 

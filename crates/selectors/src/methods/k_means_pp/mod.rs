@@ -71,7 +71,7 @@ impl Selector for KMeansPp {
             gathered: 4.0 * budget as f64,
             panel_ops: n * d * (1 + shape.labeled) as f64,
             canonical_ops: budget as f64 * budget as f64 * d * 2.0,
-            bytes: Nearest::bytes(shape.n, shape.dim, taken) + Drawn::bytes(shape.n) + 8 * shape.n as u64,
+            bytes: Nearest::bytes(shape, taken) + Drawn::bytes(shape.n) + 8 * shape.n as u64,
         }
     }
 
