@@ -32,6 +32,7 @@ use args::{Cli, Command};
 use clap::Parser;
 
 fn main() -> ExitCode {
+    memory::give_back_what_is_freed();
     let outcome = match Cli::parse().command {
         Command::Quickstart(args) => quickstart::run(args),
         Command::Select(args) => select::run(*args),

@@ -52,6 +52,25 @@ fn available() -> u64 {
     [machine, control_group(), own_limit()].into_iter().flatten().min().unwrap_or(u64::MAX)
 }
 
+/// Has freed buffers returned to the system at once, so that memory follows the plan's arithmetic. Left alone, the
+/// allocator keeps buffers of up to 32 MiB for each thread once one was freed: k-means with 1,000 clusters then holds
+/// 77 MiB where it uses 29.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) fn give_back_what_is_freed() {
+    const BUFFER: libc::c_int = 1 << 20;
+    // SAFETY: `mallopt` only sets numbers of the allocator, and no other thread runs yet.
+    #[allow(unsafe_code)]
+    unsafe {
+        // What it refuses stays as it was: memory is then held longer, and nothing else changes.
+        libc::mallopt(libc::M_MMAP_THRESHOLD, BUFFER);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, BUFFER);
+    }
+}
+
+/// Elsewhere the allocator decides.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(crate) fn give_back_what_is_freed() {}
+
 /// The most of this process's memory that was resident at once, mapped files included.
 pub(crate) fn peak_bytes() -> Option<u64> {
     field("/proc/self/status", "VmHWM:")

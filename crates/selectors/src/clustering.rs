@@ -89,12 +89,15 @@ impl KMeans {
         // The sample's iterations count as a few whole ones. In later iterations the bounds spare most rows.
         let whole = (self.iterations as f64).min(12.0);
         let trials = seeding::trials(self.k) as f64;
+        // The view of the sample: what is known of each row, and what drew it.
+        let sample = if shape.n > 2 * sample_rows(self.k) { 80 * sample_rows(self.k) as u64 } else { 0 };
         Work {
             passes: whole + 4.0,
             gathered: n * (self.iterations as f64 - whole).min(30.0) / 20.0 + 8.0 * k * trials,
             panel_ops: whole * n * d * k + n * d,
             canonical_ops: whole * n * d + k * k * d * trials,
             bytes: seeding::bytes(shape, self.k).max(Lloyd::bytes(shape, self.k) + 4 * shape.n as u64)
+                + sample
                 + (self.k * (20 * shape.dim + 64)) as u64,
         }
     }

@@ -6,6 +6,7 @@
 //! by the rows that changed sides, in order of row: the clusters are those of a full pass, for any blocks and threads.
 
 use std::ops::Range;
+use std::sync::Mutex;
 
 use subsel_kernels::{Block, Nearest, Panel, PanelScratch, Rows};
 
@@ -72,8 +73,23 @@ struct Change {
 }
 
 impl Changes {
-    fn new(k: usize) -> Self {
-        Changes { place: vec![NONE; k], touched: Vec::new(), values: Vec::new(), looked_at: 0 }
+    /// Room for all that one chunk can change, which takes memory only where it is used.
+    fn new(k: usize, dim: usize) -> Self {
+        let most = k.min(2 * CHUNK_ROWS);
+        let (touched, values) = (Vec::with_capacity(most), Vec::with_capacity(most * dim));
+        Changes { place: vec![NONE; k], touched, values, looked_at: 0 }
+    }
+
+    /// As new, in the same memory.
+    fn clear(&mut self) {
+        self.touched.drain(..).for_each(|change| self.place[change.cluster as usize] = NONE);
+        self.values.clear();
+        self.looked_at = 0;
+    }
+
+    /// Bytes of one.
+    fn bytes(k: usize, dim: usize) -> u64 {
+        (4 * k + k.min(2 * CHUNK_ROWS) * (8 * dim + size_of::<Change>())) as u64
     }
 
     fn of(&mut self, cluster: u32, dim: usize) -> (&mut Change, &mut [f64]) {
@@ -131,12 +147,9 @@ impl<'p> Lloyd<'p> {
     /// Bytes for so many clusters, without the centers.
     pub(super) fn bytes(shape: &Shape, k: usize) -> u64 {
         let (workers, block) = (shape.threads as u64, shape.block_rows.min(shape.n));
-        let changes = (k * (8 * shape.dim + 36)) as u64;
         let buffers = (block * (4 * shape.dim + 60)) as u64 + PanelScratch::bytes(block, k, shape.dim);
-        // Sums of chunks wait until those before them are merged, and what is freed in between is not all given back:
-        // measured at up to 23 times one chunk's sums with two threads (50,000 x 512, k = 100 to 1,000).
-        let waiting = (2 * shape.n.div_ceil(CHUNK_ROWS) as u64).min(24);
-        (12 * shape.n + k * (8 * shape.dim + 24)) as u64 + (workers + 1 + waiting) * changes + workers * buffers
+        let changes = scan::MOST_AHEAD as u64 * workers * Changes::bytes(k, shape.dim);
+        (12 * shape.n + k * (8 * shape.dim + 24)) as u64 + changes + workers * buffers
     }
 
     /// Assigns every row to its nearest center, the lowest of equals. `moved` `(k,)` says how far each center is from
@@ -146,6 +159,8 @@ impl<'p> Lloyd<'p> {
         let block_rows = ctx.block_rows(dim);
         let moves = Moves::new(moved);
         let (sums, counts, norms, looked_at) = (&mut self.sums, &mut self.counts, &mut self.norms, &mut self.looked_at);
+        // What was merged serves again: at most as many as a pass holds at once.
+        let spare = Mutex::new(Vec::new());
         scan::chunks(
             pool.len(),
             ctx,
@@ -153,7 +168,7 @@ impl<'p> Lloyd<'p> {
             Worker::default,
             |worker, rows, known| {
                 moves.apply(known);
-                let mut changes = Changes::new(panel.len());
+                let mut changes = scan::lock(&spare).pop().unwrap_or_else(|| Changes::new(panel.len(), dim));
                 for first in rows.clone().step_by(block_rows) {
                     let range = first..(first + block_rows).min(rows.end);
                     let known = &mut known[range.start - rows.start..range.end - rows.start];
@@ -161,7 +176,7 @@ impl<'p> Lloyd<'p> {
                 }
                 Ok(Some(changes))
             },
-            |changes: Changes| {
+            |mut changes: Changes| {
                 *looked_at += changes.looked_at;
                 for (change, values) in changes.touched.iter().zip(changes.values.chunks_exact(dim)) {
                     let cluster = change.cluster as usize;
@@ -175,6 +190,8 @@ impl<'p> Lloyd<'p> {
                         norms[cluster] = (0.0, 0.0);
                     }
                 }
+                changes.clear();
+                scan::lock(&spare).push(changes);
                 Ok(())
             },
         )?;
@@ -196,7 +213,7 @@ impl<'p> Lloyd<'p> {
         self.norms.fill((0.0, 0.0));
         let (known, sums, norms) = (&self.known, &mut self.sums, &mut self.norms);
         let step = |wide: &mut Vec<f32>, folded: Option<Changes>, block: scan::BlockAt<'_>, _: &mut [()]| {
-            let mut changes = folded.unwrap_or_else(|| Changes::new(k));
+            let mut changes = folded.unwrap_or_else(|| Changes::new(k, dim));
             wide.resize(block.rows.len() * dim, 0.0);
             ctx.kernels().widen(block.rows, wide);
             for (row, x) in block.range().zip(wide.chunks_exact(dim)) {

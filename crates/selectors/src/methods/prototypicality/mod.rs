@@ -13,6 +13,7 @@ use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
 use crate::selection::{Pick, Reason};
 use crate::top::{Key, Smallest};
+use crate::unit::RowScale;
 
 #[cfg(test)]
 mod tests;
@@ -114,7 +115,7 @@ impl Selector for Prototypicality {
         work.passes += 2.0;
         // The unit view; then the clusters, and the scores with the rows in order.
         work.bytes =
-            17 * shape.n as u64 + work.bytes.max(28 * shape.n as u64 + 48 * budget as u64) + 4 * shape.n as u64;
+            RowScale::bytes(shape) + work.bytes.max(28 * shape.n as u64 + 48 * budget as u64) + 4 * shape.n as u64;
         work
     }
 

@@ -15,6 +15,7 @@ use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
 use crate::selection::{Pick, Reason};
 use crate::shrinking::TIE;
+use crate::unit::RowScale;
 
 #[cfg(test)]
 mod tests;
@@ -177,7 +178,7 @@ impl Selector for TypiClust {
             gathered: clustering.gathered + visits * neighbors.passes * largest as f64,
             panel_ops: clustering.panel_ops + visits * neighbors.panel_ops,
             canonical_ops: clustering.canonical_ops + visits * neighbors.canonical_ops,
-            bytes: 17 * shape.n as u64
+            bytes: RowScale::bytes(shape)
                 + clustering.bytes.max(12 * shape.n as u64 + at_once * (neighbors.bytes + kept))
                 + 4 * shape.n as u64,
         }
