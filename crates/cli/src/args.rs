@@ -243,6 +243,12 @@ pub(crate) struct KnownArgs {
     /// Classes or strata, one per row
     #[arg(long, value_name = "FILE", help_heading = "What is known")]
     pub(crate) labels: Option<PathBuf>,
+    /// What rows belong to, such as a patient or a video, one per row
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) groups: Option<PathBuf>,
+    /// A number per row, such as a difficulty, for the methods that go by one; higher is likelier taken
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) scores: Option<PathBuf>,
     /// Rows never to be picked; they still count as pool
     #[arg(long, value_name = "FILE", help_heading = "What is known")]
     pub(crate) exclude: Option<PathBuf>,

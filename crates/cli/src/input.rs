@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use subsel::{Classes, Pool};
+use subsel::{Annotations, Pool};
 use subsel_formats::{Ids, Join, OpenOptions, Opened, Part, RowSource, expand, open};
 use subsel_kernels::Dtype;
 
 use crate::args::{DtypeArg, JoinArg, KnownArgs, LabeledBy, ReadArgs};
 use crate::failure::{self, Failure};
-use crate::side::{self, SideRecord};
+use crate::side::{self, Role, SidePaths, SideRecord};
 
 /// What to read and how: all that decides which rows a pool has and what is known of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,15 +41,6 @@ pub(crate) struct FileRecord {
     pub(crate) bytes: u64,
 }
 
-/// The side files to read.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SidePaths {
-    pub(crate) labeled: Option<PathBuf>,
-    pub(crate) labels: Option<PathBuf>,
-    pub(crate) exclude: Option<PathBuf>,
-    pub(crate) ids: Option<PathBuf>,
-}
-
 impl Request {
     /// What the options ask for; globs are expanded here.
     pub(crate) fn new(read: &ReadArgs) -> Result<Self, Failure> {
@@ -66,8 +57,17 @@ impl Request {
 
     /// The same with what is known of the rows.
     pub(crate) fn knowing(self, known: &KnownArgs) -> (Self, SidePaths) {
-        let KnownArgs { labeled, labels, exclude, ids, labeled_by, drop_nonfinite } = known.clone();
-        (Request { labeled_by, drop_nonfinite, ..self }, SidePaths { labeled, labels, exclude, ids })
+        let KnownArgs { labeled, labels, groups, scores, exclude, ids, labeled_by, drop_nonfinite } = known.clone();
+        let side = SidePaths::new([
+            // First, since lists of rows may go by them.
+            (Role::Ids, ids),
+            (Role::Labels, labels),
+            (Role::Groups, groups),
+            (Role::Scores, scores),
+            (Role::Labeled, labeled),
+            (Role::Exclude, exclude),
+        ]);
+        (Request { labeled_by, drop_nonfinite, ..self }, side)
     }
 }
 
@@ -99,7 +99,8 @@ pub(crate) struct Loaded {
     pub(crate) excluded: Vec<usize>,
     /// The side files that were read.
     pub(crate) side_files: Vec<SideRecord>,
-    labels: Option<Classes>,
+    known: Annotations,
+    known_bytes: u64,
     drop_nonfinite: bool,
 }
 
@@ -116,32 +117,34 @@ pub(crate) fn load(request: &Request, side: &SidePaths, scratch: Option<&Path>) 
         labeled: Vec::new(),
         excluded: Vec::new(),
         side_files: Vec::new(),
-        labels: None,
+        known: Annotations::default(),
+        known_bytes: 0,
         drop_nonfinite: request.drop_nonfinite,
     };
-    if let Some(path) = &side.ids {
-        let ids = side::ids(path, column, n)?;
-        loaded.side_files.push(side::record("ids", path, ids.len())?);
-        loaded.ids = Some(ids);
+    for (role, path) in side.iter() {
+        let rows = side::Rows { n, ids: loaded.ids.as_ref(), by: request.labeled_by, column };
+        let entries = match role {
+            Role::Ids => loaded.ids.insert(side::ids(path, column, n)?).len(),
+            Role::Labels => loaded.known.labels.insert(side::classes(role, path, column, n)?).codes.len(),
+            Role::Groups => loaded.known.groups.insert(side::classes(role, path, column, n)?).codes.len(),
+            Role::Scores => loaded.known.scores.insert(side::numbers(role, path, column, n)?).len(),
+            Role::Labeled => {
+                loaded.labeled = rows.read(path)?;
+                loaded.labeled.len()
+            }
+            Role::Exclude => {
+                loaded.excluded = rows.read(path)?;
+                loaded.excluded.len()
+            }
+        };
+        // In the pool and in its checked copy; names of classes pass through memory once as text.
+        loaded.known_bytes += match role {
+            Role::Labels | Role::Groups => 56 * entries as u64,
+            Role::Scores => 24 * entries as u64,
+            Role::Labeled | Role::Exclude | Role::Ids => 0,
+        };
+        loaded.side_files.push(side::record(role, path, entries)?);
     }
-    if let Some(path) = &side.labels {
-        let labels = side::labels(path, column, n)?;
-        loaded.side_files.push(side::record("labels", path, labels.codes.len())?);
-        loaded.labels = Some(labels);
-    }
-    let rows = side::Rows { n, ids: loaded.ids.as_ref(), by: request.labeled_by, column };
-    let read = |role: &str, path: &Option<PathBuf>| match path {
-        Some(path) => {
-            let rows = rows.read(path)?;
-            let record = side::record(role, path, rows.len())?;
-            Ok::<_, Failure>((rows, Some(record)))
-        }
-        None => Ok((Vec::new(), None)),
-    };
-    let (labeled, labeled_record) = read("labeled", &side.labeled)?;
-    let (excluded, exclude_record) = read("exclude", &side.exclude)?;
-    loaded.side_files.extend(labeled_record.into_iter().chain(exclude_record));
-    (loaded.labeled, loaded.excluded) = (labeled, excluded);
     Ok(loaded)
 }
 
@@ -179,15 +182,15 @@ impl DtypeArg {
 }
 
 impl Loaded {
-    /// The pool that methods see. The labels move into it.
+    /// The pool that methods see. What is known of the rows moves into it.
     pub(crate) fn pool(&mut self) -> (&Self, Pool<'_>) {
-        let labels = self.labels.take();
+        let known = std::mem::take(&mut self.known);
         let loaded = &*self;
         let pool = Pool {
             source: &*loaded.source,
             labeled: loaded.labeled.clone(),
             excluded: loaded.excluded.clone(),
-            labels,
+            known,
             drop_nonfinite: loaded.drop_nonfinite,
         };
         (loaded, pool)
@@ -209,7 +212,7 @@ impl Loaded {
         labeled.len()
     }
 
-    /// Bytes held beside the pool itself: ids, labels, lists of rows.
+    /// Bytes held beside the pool itself: ids, what is known of the rows, lists of rows.
     pub(crate) fn bytes(&self) -> u64 {
         let ids = match &self.ids {
             Some(Ids::Int(ids)) => 8 * ids.len(),
@@ -217,8 +220,7 @@ impl Loaded {
             None => 0,
         };
         // Codes in the pool and in its checked copy; names pass through memory once as text.
-        let labels = self.labels.as_ref().map_or(0, |labels| 56 * labels.codes.len());
-        (ids + labels + 24 * (self.labeled.len() + self.excluded.len())) as u64
+        ids as u64 + self.known_bytes + (24 * (self.labeled.len() + self.excluded.len())) as u64
     }
 
     /// The file of a row and its number in it, where there are several files of rows.

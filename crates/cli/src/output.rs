@@ -7,8 +7,9 @@ use subsel::Selection;
 use subsel_formats::{AtomicFile, Column, Ids, PicksTable, PicksWriter};
 
 use crate::failure::Failure;
-use crate::input::{Loaded, Request, SidePaths};
+use crate::input::{Loaded, Request};
 use crate::manifest;
+use crate::side::SidePaths;
 
 /// Where a selection goes.
 pub(crate) struct Targets {
@@ -36,7 +37,7 @@ impl Targets {
             rest: rest.map(Path::to_owned),
         };
         let files = pool.files.iter().map(|file| PathBuf::from(&file.path));
-        let sides = [&side.labeled, &side.labels, &side.exclude, &side.ids].into_iter().flatten().cloned();
+        let sides = side.iter().map(|(_, path)| path.to_owned());
         let read: Vec<PathBuf> = files.chain(sides).filter_map(|path| fs::canonicalize(path).ok()).collect();
         let mut written: Vec<PathBuf> = Vec::new();
         for path in targets.all() {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use subsel::plan::{Plan, Rates, Shape, bytes_text, plan, secs_text};
-use subsel::{Context, Selector, parse_method, registry};
+use subsel::{Context, Entry, Selector, parse_method, registry};
 
 use crate::args::PlanArgs;
 use crate::failure::Failure;
@@ -113,8 +113,11 @@ fn tell(args: &PlanArgs, ctx: &Context, shape: &Shape, rates: &Rates, plans: &[P
 /// What a method needs that the command line does not give.
 fn missing(args: &PlanArgs, method: &str) -> String {
     match registry::find(method) {
-        Some(entry) if !entry.info.needs.is_empty() && args.known.labels.is_none() => {
-            format!("needs {}", entry.info.needs)
+        Some(Entry { info, .. }) if info.needs.starts_with("labels") && args.known.labels.is_none() => {
+            format!("needs {}", info.needs)
+        }
+        Some(Entry { info, .. }) if info.needs.starts_with("scores") && args.known.scores.is_none() => {
+            format!("needs {}", info.needs)
         }
         _ => String::new(),
     }

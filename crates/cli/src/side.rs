@@ -1,10 +1,10 @@
-//! Side files: lists of rows, labels and ids, checked against the pool they belong to.
+//! Side files: lists of rows, labels, groups, scores and ids, checked against the pool they belong to.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::hash::Hash;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use subsel::Classes;
@@ -15,12 +15,53 @@ use crate::args::LabeledBy;
 use crate::failure::{self, Failure};
 use crate::messages::{count, counted};
 
+/// What a side file tells of the rows; each is an option of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Role {
+    Labeled,
+    Labels,
+    Groups,
+    Scores,
+    Exclude,
+    Ids,
+}
+
+impl Role {
+    /// The name of the option.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Role::Labeled => "labeled",
+            Role::Labels => "labels",
+            Role::Groups => "groups",
+            Role::Scores => "scores",
+            Role::Exclude => "exclude",
+            Role::Ids => "ids",
+        }
+    }
+}
+
+/// The side files to read, in the order in which they are read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SidePaths(Vec<(Role, PathBuf)>);
+
+impl SidePaths {
+    /// Those that are there.
+    pub(crate) fn new(all: impl IntoIterator<Item = (Role, Option<PathBuf>)>) -> Self {
+        SidePaths(all.into_iter().filter_map(|(role, path)| Some((role, path?))).collect())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Role, &Path)> {
+        self.0.iter().map(|(role, path)| (*role, path.as_path()))
+    }
+}
+
 /// A side file as the manifest keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SideRecord {
-    /// What it is: `labeled`, `labels`, `exclude` or `ids`.
-    pub(crate) role: String,
+    /// What it is.
+    pub(crate) role: Role,
     /// Its path as given.
     pub(crate) path: String,
     /// Its entries.
@@ -47,11 +88,31 @@ fn column(path: &Path, named: Option<&str>, prefer: &[&str]) -> Result<SideFile,
     Ok(read_column(path, &SideOptions { column: None, prefer })?)
 }
 
-/// Reads one label per row.
-pub(crate) fn labels(path: &Path, named: Option<&str>, n: usize) -> Result<Classes, Failure> {
-    let values = column(path, named, &["label", "labels", "class", "y"])?.values;
-    expect_length(path, "labels", values.len(), n)?;
+/// Reads one label or group per row.
+pub(crate) fn classes(role: Role, path: &Path, named: Option<&str>, n: usize) -> Result<Classes, Failure> {
+    let prefer: &[&str] = match role {
+        Role::Groups => &["group", "groups"],
+        _ => &["label", "labels", "class", "y"],
+    };
+    let values = column(path, named, prefer)?.values;
+    expect_length(path, role.name(), values.len(), n)?;
     Ok(Classes::from_names(&texts(values)))
+}
+
+/// Reads one number per row.
+pub(crate) fn numbers(role: Role, path: &Path, named: Option<&str>, n: usize) -> Result<Vec<f64>, Failure> {
+    let values = column(path, named, &["score", "scores", "value"])?.values;
+    expect_length(path, role.name(), values.len(), n)?;
+    match values {
+        SideColumn::Floats(values) => Ok(values),
+        SideColumn::Ints(values) => Ok(values.into_iter().map(|value| value as f64).collect()),
+        SideColumn::Texts(values) => {
+            let row = values.iter().position(|text| text.trim().parse::<f64>().is_err()).unwrap_or(0);
+            let message =
+                format!("{}: {} must be numbers, that of row {row} is `{}`", path.display(), role.name(), values[row]);
+            Err(Failure::new(message))
+        }
+    }
 }
 
 /// Reads one id per row.
@@ -225,8 +286,8 @@ impl List<'_> {
 }
 
 /// What the manifest keeps of a side file.
-pub(crate) fn record(role: &str, path: &Path, entries: usize) -> Result<SideRecord, Failure> {
-    Ok(SideRecord { role: role.into(), path: path.display().to_string(), entries, xxh3: hash(path)? })
+pub(crate) fn record(role: Role, path: &Path, entries: usize) -> Result<SideRecord, Failure> {
+    Ok(SideRecord { role, path: path.display().to_string(), entries, xxh3: hash(path)? })
 }
 
 /// XXH3 (128 bits) of a file's bytes, 32 hexadecimal digits.

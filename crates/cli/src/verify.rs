@@ -9,10 +9,11 @@ use subsel_formats::{SideColumn, SideOptions, read_column};
 
 use crate::args::VerifyArgs;
 use crate::failure::Failure;
-use crate::input::{Request, SidePaths, file_records, load};
+use crate::input::{Request, file_records, load};
 use crate::manifest::{Manifest, rows_hash};
 use crate::messages::{self, count, counted};
 use crate::run::{MemoryLimit, Order, context};
+use crate::side::SidePaths;
 use crate::{progress, side, usage};
 
 /// Something that is not as the manifest says.
@@ -59,20 +60,15 @@ fn locate(path: &str, dir: &Path) -> PathBuf {
 }
 
 fn side_paths(manifest: &Manifest, dir: &Path) -> SidePaths {
-    let find =
-        |role: &str| manifest.side_files.iter().find(|file| file.role == role).map(|file| locate(&file.path, dir));
-    SidePaths { labeled: find("labeled"), labels: find("labels"), exclude: find("exclude"), ids: find("ids") }
+    SidePaths::new(manifest.side_files.iter().map(|file| (file.role, Some(locate(&file.path, dir)))))
 }
 
 fn changed_side_files(manifest: &Manifest, side: &SidePaths) -> Result<Vec<Difference>, Failure> {
     let mut changed = Vec::new();
-    let paths = [("labeled", &side.labeled), ("labels", &side.labels), ("exclude", &side.exclude), ("ids", &side.ids)];
-    for (role, path) in paths {
-        let recorded = manifest.side_files.iter().find(|file| file.role == role);
-        if let (Some(path), Some(recorded)) = (path, recorded)
-            && side::hash(path)? != recorded.xxh3
-        {
-            let detail = format!("--{role} {} has other content than when the picks were made", path.display());
+    for ((role, path), recorded) in side.iter().zip(&manifest.side_files) {
+        if side::hash(path)? != recorded.xxh3 {
+            let (role, path) = (role.name(), path.display());
+            let detail = format!("--{role} {path} has other content than when the picks were made");
             changed.push(Difference { part: "side file", detail });
         }
     }

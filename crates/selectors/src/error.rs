@@ -63,6 +63,16 @@ pub enum Error {
         /// The pool's rows.
         n: usize,
     },
+    /// A list of numbers with one that is none.
+    #[error("{what} must be finite, and that of row {row} is {value}")]
+    NotFinite {
+        /// Which list.
+        what: &'static str,
+        /// The row.
+        row: usize,
+        /// What it has.
+        value: f64,
+    },
     /// A row number beyond the pool.
     #[error("{what} names row {row}, but the pool has rows 0 to {last}")]
     RowOutOfRange {

@@ -21,6 +21,7 @@
 //! ```
 
 mod allocate;
+mod annotations;
 mod budget;
 mod clustering;
 mod columns;
@@ -46,13 +47,14 @@ mod testing;
 mod top;
 mod unit;
 
+pub use annotations::{Annotations, Classes};
 pub use budget::Budget;
 pub use context::{CHUNK_ROWS, Context, Progress, Settings, Silent};
 pub use distinct::Distinct;
 pub use error::Error;
 pub use grammar::parse as parse_method;
 pub use method::{Build, Entry, MethodInfo, ParamInfo, Selector};
-pub use pool::{CheckedPool, Classes, Pool, PoolFacts};
+pub use pool::{CheckedPool, Pool, PoolFacts};
 pub use random::{Draws, Stream};
 pub use select::{select, select_checked};
 pub use selection::{Pick, Reason, Selection};

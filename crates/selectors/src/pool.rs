@@ -10,37 +10,11 @@ use subsel_kernels::{Block, Dtype, Rows};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::Error;
+use crate::annotations::{Annotations, Classes};
 use crate::context::Context;
 use crate::distinct::Distinct;
 use crate::scan::{self, BlockAt};
 use crate::unit::{self, Scaling};
-
-/// Classes, groups or strata of the rows: one code per row, and what each code is called.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Classes {
-    /// The class of each row.
-    pub codes: Vec<u32>,
-    /// The name of each class.
-    pub names: Vec<String>,
-}
-
-impl Classes {
-    /// Codes the names in ascending order of number where all are numbers, else of text.
-    pub fn from_names(names: &[String]) -> Self {
-        let mut sorted: Vec<&String> = names.iter().collect();
-        let as_number = |name: &str| name.parse::<f64>().ok().filter(|v| v.is_finite());
-        if names.iter().all(|name| as_number(name).is_some()) {
-            sorted.sort_by(|a, b| as_number(a).unwrap_or(0.0).total_cmp(&as_number(b).unwrap_or(0.0)).then(a.cmp(b)));
-        } else {
-            sorted.sort();
-        }
-        sorted.dedup();
-        let code: std::collections::HashMap<&str, u32> =
-            sorted.iter().enumerate().map(|(code, name)| (name.as_str(), code as u32)).collect();
-        let codes = names.iter().map(|name| code[name.as_str()]).collect();
-        Classes { codes, names: sorted.into_iter().cloned().collect() }
-    }
-}
 
 /// Embeddings `(n, d)` and what is known of each row.
 #[derive(Clone)]
@@ -51,8 +25,8 @@ pub struct Pool<'a> {
     pub labeled: Vec<usize>,
     /// Rows never to be picked; they still count as pool to be covered.
     pub excluded: Vec<usize>,
-    /// Strata or classes, one per row.
-    pub labels: Option<Classes>,
+    /// What is known of each row.
+    pub known: Annotations,
     /// Leave rows with NaN or infinite values out of the pool instead of refusing it.
     pub drop_nonfinite: bool,
 }
@@ -60,7 +34,7 @@ pub struct Pool<'a> {
 impl<'a> Pool<'a> {
     /// A pool of embeddings alone.
     pub fn new(source: &'a dyn RowSource) -> Self {
-        Pool { source, labeled: Vec::new(), excluded: Vec::new(), labels: None, drop_nonfinite: false }
+        Pool { source, labeled: Vec::new(), excluded: Vec::new(), known: Annotations::default(), drop_nonfinite: false }
     }
 }
 
@@ -92,7 +66,7 @@ pub struct CheckedPool<'a> {
     candidate: Vec<bool>,
     n_candidates: usize,
     labeled: Vec<usize>,
-    labels: Option<Classes>,
+    known: Annotations,
     facts: PoolFacts,
 }
 
@@ -107,8 +81,8 @@ impl<'a> CheckedPool<'a> {
     /// Checks a pool in one pass: finite values, norms, zero and duplicate rows, fingerprint; then the row lists.
     ///
     /// # Errors
-    /// An empty pool, non-finite values (unless they are to be dropped), row numbers beyond the pool, labels of
-    /// another length, and whatever reading meets.
+    /// An empty pool, non-finite values (unless they are to be dropped), row numbers beyond the pool,
+    /// annotations of another length, and whatever reading meets.
     pub fn new(pool: &Pool<'a>, ctx: &mut Context) -> Result<Self, Error> {
         let n = pool.source.n_rows();
         if n == 0 {
@@ -116,11 +90,7 @@ impl<'a> CheckedPool<'a> {
         }
         check_rows("the labeled list", &pool.labeled, n)?;
         check_rows("the excluded list", &pool.excluded, n)?;
-        if let Some(labels) = &pool.labels
-            && labels.codes.len() != n
-        {
-            return Err(Error::Length { what: "labels", got: labels.codes.len(), n });
-        }
+        pool.known.check(n)?;
         ctx.progress().begin("checking the pool", 1);
         let mut sq_norms = vec![0.0; n];
         let seen = look_over(pool.source, ctx, &mut sq_norms)?;
@@ -151,7 +121,7 @@ impl<'a> CheckedPool<'a> {
             candidate,
             n_candidates,
             labeled,
-            labels: pool.labels.clone(),
+            known: pool.known.clone(),
             facts,
         };
         if whole.facts.dropped_rows == 0 {
@@ -172,10 +142,7 @@ impl<'a> CheckedPool<'a> {
             n_candidates: candidate.iter().filter(|c| **c).count(),
             candidate,
             labeled: self.labeled.iter().filter_map(|row| rows.binary_search(row).ok()).collect(),
-            labels: self.labels.as_ref().map(|labels| Classes {
-                codes: rows.iter().map(|&row| labels.codes[row]).collect(),
-                names: labels.names.clone(),
-            }),
+            known: self.known.keep(&rows),
             facts: self.facts.clone(),
             scaling: self.scaling.as_ref().map(|scaling| Scaling {
                 kernels: scaling.kernels,
@@ -206,7 +173,7 @@ impl<'a> CheckedPool<'a> {
             candidate: self.candidate.clone(),
             n_candidates: self.n_candidates,
             labeled: self.labeled.clone(),
-            labels: self.labels.clone(),
+            known: self.known.clone(),
             facts: self.facts.clone(),
         };
         // Rounding leaves norms that are not quite 1, and error bounds of products need the true ones.
@@ -284,7 +251,17 @@ impl<'a> CheckedPool<'a> {
 
     /// Classes of the rows, where they are known.
     pub fn labels(&self) -> Option<&Classes> {
-        self.labels.as_ref()
+        self.known.labels.as_ref()
+    }
+
+    /// Groups of the rows, where they are known.
+    pub fn groups(&self) -> Option<&Classes> {
+        self.known.groups.as_ref()
+    }
+
+    /// Scores of the rows, where they are known.
+    pub fn scores(&self) -> Option<&[f64]> {
+        self.known.scores.as_deref()
     }
 
     /// What checking learned.

@@ -2,9 +2,10 @@
 
 use subsel_formats::MemorySource;
 
+use crate::annotations::Annotations;
 use crate::context::{Context, Settings};
 use crate::method::Selector;
-use crate::pool::{Classes, Pool};
+use crate::pool::Pool;
 use crate::random::{Draws, Stream};
 use crate::selection::Selection;
 use crate::{Error, select};
@@ -14,12 +15,12 @@ use crate::{Error, select};
 pub(crate) struct LinePool {
     pub(crate) source: MemorySource<Vec<f32>>,
     pub(crate) labeled: Vec<usize>,
-    pub(crate) labels: Option<Classes>,
+    pub(crate) known: Annotations,
 }
 
 impl LinePool {
     pub(crate) fn pool(&self) -> Pool<'_> {
-        Pool { labeled: self.labeled.clone(), labels: self.labels.clone(), ..Pool::new(&self.source) }
+        Pool { labeled: self.labeled.clone(), known: self.known.clone(), ..Pool::new(&self.source) }
     }
 }
 
@@ -31,7 +32,7 @@ pub(crate) fn line_pool(values: &[f32]) -> LinePool {
 /// Rows of `dim` values.
 pub(crate) fn matrix_pool(values: Vec<f32>, dim: usize) -> LinePool {
     let source = MemorySource::new(values, dim).expect("whole rows");
-    LinePool { source, labeled: Vec::new(), labels: None }
+    LinePool { source, labeled: Vec::new(), known: Annotations::default() }
 }
 
 /// Rows of a standard Gaussian around a few centers, so that there is something to find.

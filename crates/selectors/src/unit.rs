@@ -30,9 +30,10 @@ impl RowScale {
         }
     }
 
-    /// Bytes of a scaled view: two norms, a mark and a class per row, and a second buffer per worker.
+    /// Bytes of a scaled view: two norms, a mark and a class per row, and for each worker buffers of the rows as stored
+    /// and as scaled.
     pub(crate) fn bytes(shape: &Shape) -> u64 {
-        29 * shape.n as u64 + shape.block_bytes()
+        29 * shape.n as u64 + 2 * shape.block_bytes()
     }
 }
 

@@ -1,7 +1,9 @@
 //! What every method must do, whatever it is: this walks the method list, so a method is covered once it is registered.
 
 use subsel::registry;
-use subsel::{Classes, Context, Draws, Error, Pool, Selection, Selector, Settings, Stream, parse_method, select};
+use subsel::{
+    Annotations, Classes, Context, Draws, Error, Pool, Selection, Selector, Settings, Stream, parse_method, select,
+};
 use subsel_formats::MemorySource;
 use subsel_kernels::Isa;
 
@@ -85,7 +87,10 @@ fn source(n: usize, dim: usize, seed: u64) -> Source {
 fn pool(source: &Source) -> Pool<'_> {
     use subsel_formats::RowSource;
     let names: Vec<String> = (0..source.n_rows()).map(|row| (row % 5).to_string()).collect();
-    Pool { labels: Some(Classes::from_names(&names)), ..Pool::new(source) }
+    let scores = (0..names.len()).map(|row| (row * 37 % 101) as f64 / 100.0).collect();
+    let known =
+        Annotations { labels: Some(Classes::from_names(&names)), scores: Some(scores), ..Annotations::default() };
+    Pool { known, ..Pool::new(source) }
 }
 
 fn run(method: &dyn Selector, pool: &Pool<'_>, budget: usize, settings: &Settings) -> Result<Selection, Error> {

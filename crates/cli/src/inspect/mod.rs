@@ -10,8 +10,9 @@ use subsel_formats::Part;
 
 use crate::args::InspectArgs;
 use crate::failure::Failure;
-use crate::input::{Loaded, Request, SidePaths, load};
+use crate::input::{Loaded, Request, load};
 use crate::messages::{self, count, counted};
+use crate::side::SidePaths;
 use crate::{progress, run};
 use look::{Look, Norms};
 use rank::Rank;

@@ -84,7 +84,8 @@ impl Selector for KMeansCenters {
 
     fn plan(&self, shape: &Shape, budget: usize) -> Work {
         let mut work = self.clusters(shape.labeled, budget, shape.n).plan(shape);
-        work.bytes += 40 * shape.n as u64;
+        // Distances and the order within clusters, when the clustering is done.
+        work.bytes = work.bytes.max((44 * shape.n + 8 * budget * shape.dim) as u64);
         work
     }
 

@@ -1,17 +1,17 @@
 use super::*;
-use crate::pool::Classes;
+use crate::annotations::Classes;
 use crate::testing::{LinePool, chi_square_ok, line_pool, select_rows};
 
 fn strata(sizes: &[usize]) -> LinePool {
     let names: Vec<String> = sizes.iter().enumerate().flat_map(|(i, &size)| vec![format!("s{i}"); size]).collect();
     let mut pool = line_pool(&vec![0.0; names.len()]);
-    pool.labels = Some(Classes::from_names(&names));
+    pool.known.labels = Some(Classes::from_names(&names));
     pool
 }
 
 fn counts(selector: &Stratified, sizes: &[usize], budget: usize) -> Vec<usize> {
     let pool = strata(sizes);
-    let codes = pool.labels.clone().map(|labels| labels.codes).unwrap_or_default();
+    let codes = pool.known.labels.clone().map(|labels| labels.codes).unwrap_or_default();
     let mut counts = vec![0; sizes.len()];
     let rows = select_rows(selector, &pool, budget, 1).map(|s| s.rows()).unwrap_or_default();
     rows.into_iter().for_each(|row| counts[codes[row] as usize] += 1);

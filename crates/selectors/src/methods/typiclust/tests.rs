@@ -1,5 +1,5 @@
 use super::*;
-use crate::pool::Classes;
+use crate::annotations::Classes;
 use crate::testing::{LinePool, line_pool, matrix_pool, mixture_pool, picks_of, select_rows, values_of};
 
 /// Seven points of the specification's example.
@@ -19,7 +19,7 @@ fn typicalities(values: &[f32], k: usize, distance: Distance) -> Vec<f64> {
 }
 
 fn with_clusters(mut pool: LinePool, clusters: &[usize]) -> LinePool {
-    pool.labels = Some(Classes::from_names(&clusters.iter().map(usize::to_string).collect::<Vec<_>>()));
+    pool.known.labels = Some(Classes::from_names(&clusters.iter().map(usize::to_string).collect::<Vec<_>>()));
     pool
 }
 
