@@ -184,7 +184,8 @@ fn reseed_empty(
     Ok(())
 }
 
-fn sq_dists_to_own(
+/// Canonical squared distance of each row to one center of `panel`, row `i` to center `assignment[i]`.
+pub(crate) fn sq_dists_to_own(
     pool: &CheckedPool<'_>,
     panel: &Panel,
     assignment: &[u32],

@@ -31,6 +31,12 @@ pub(crate) struct KnnGraph {
 }
 
 impl KnnGraph {
+    /// The neighbors of a row and their squared distances, ascending.
+    pub(crate) fn of(&self, row: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let range = row * self.k..(row + 1) * self.k;
+        self.indices[range.clone()].iter().map(|other| *other as usize).zip(self.sq_dists[range].iter().copied())
+    }
+
     /// Squared distances from a row to its neighbors, ascending.
     pub(crate) fn sq_dists_of(&self, row: usize) -> &[f64] {
         &self.sq_dists[row * self.k..(row + 1) * self.k]

@@ -264,6 +264,15 @@ impl<'a> CheckedPool<'a> {
         self.known.scores.as_deref()
     }
 
+    /// Scores of the rows, for a method that cannot do without.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub(crate) fn needed_scores(&self, method: &'static str) -> Result<&[f64], Error> {
+        let hint = "`--scores FILE` gives one number per row: a difficulty from training, or one of `subsel score`";
+        self.scores().ok_or(Error::Missing { method, what: "scores", hint })
+    }
+
     /// What checking learned.
     pub fn facts(&self) -> &PoolFacts {
         &self.facts

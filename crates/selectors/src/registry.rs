@@ -3,9 +3,10 @@
 
 use crate::method::{Entry, Selector, build};
 use crate::methods::{
-    cluster_balanced::ClusterBalanced, gram_schmidt::GramSchmidt, k_center::KCenter, k_means_centers::KMeansCenters,
-    k_means_pp::KMeansPp, norm::Norm, prob_cover::ProbCover, prototypicality::Prototypicality, random::Random,
-    stratified::Stratified, typiclust::TypiClust, zcore::ZCore,
+    ccs::Ccs, cluster_balanced::ClusterBalanced, d2::D2, gram_schmidt::GramSchmidt, k_center::KCenter,
+    k_means_centers::KMeansCenters, k_means_pp::KMeansPp, moderate::Moderate, norm::Norm, prob_cover::ProbCover,
+    prototypicality::Prototypicality, random::Random, semdedup::SemDeDup, stratified::Stratified, typiclust::TypiClust,
+    zcore::ZCore,
 };
 
 /// All methods, in the order in which they are listed.
@@ -21,6 +22,10 @@ pub fn all() -> &'static [Entry] {
         Entry { info: &crate::methods::typiclust::INFO, build: build::<TypiClust> },
         Entry { info: &crate::methods::cluster_balanced::INFO, build: build::<ClusterBalanced> },
         Entry { info: &crate::methods::prototypicality::INFO, build: build::<Prototypicality> },
+        Entry { info: &crate::methods::moderate::INFO, build: build::<Moderate> },
+        Entry { info: &crate::methods::semdedup::INFO, build: build::<SemDeDup> },
+        Entry { info: &crate::methods::ccs::INFO, build: build::<Ccs> },
+        Entry { info: &crate::methods::d2::INFO, build: build::<D2> },
         Entry { info: &crate::methods::zcore::INFO, build: build::<ZCore> },
         Entry { info: &crate::methods::prob_cover::INFO, build: build::<ProbCover> },
     ];

@@ -80,6 +80,29 @@ pub enum Reason {
         /// Cosine distance to the center: 0 for the most prototypical.
         distance: f64,
     },
+    /// Neither near the center of its class nor far from it.
+    Moderate {
+        /// The class's number.
+        class: usize,
+        /// Its distance to the class's center.
+        distance: f64,
+        /// The median of these distances in the class.
+        median: f64,
+    },
+    /// Unlike the rows of its cluster that come before it.
+    Unlike {
+        /// The cluster.
+        cluster: usize,
+        /// The largest cosine to a row of the cluster that comes before it; -1 for the first.
+        similarity: f64,
+    },
+    /// Important, and not yet spoken for by its neighbors.
+    Message {
+        /// What it is worth when it is picked.
+        value: f64,
+        /// What it was worth before neighbors were picked, its own importance and what they sent it.
+        before: f64,
+    },
     /// Near to many random locations, and not to rows that are nearer still.
     Score {
         /// Credit less penalty.
@@ -134,6 +157,15 @@ impl fmt::Display for Reason {
             Reason::Cluster { cluster, size } => write!(f, "drawn from the {size} candidates of cluster {cluster}"),
             Reason::Prototype { cluster, distance } => {
                 write!(f, "cosine distance {distance:.4} to the center of cluster {cluster}")
+            }
+            Reason::Moderate { class, distance, median } => {
+                write!(f, "{distance:.4} from the center of class {class}, where the median is {median:.4}")
+            }
+            Reason::Unlike { cluster, similarity } => {
+                write!(f, "cosine {similarity:.4} to the most similar row before it in cluster {cluster}")
+            }
+            Reason::Message { value, before } => {
+                write!(f, "worth {value:.4} of the {before:.4} it had before its neighbors were picked")
             }
             Reason::Score { score, credit, penalty } => {
                 write!(

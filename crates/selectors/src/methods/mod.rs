@@ -1,14 +1,18 @@
 //! One folder per method.
 
+pub mod ccs;
 pub mod cluster_balanced;
+pub mod d2;
 pub mod gram_schmidt;
 pub mod k_center;
 pub mod k_means_centers;
 pub mod k_means_pp;
+pub mod moderate;
 pub mod norm;
 pub mod prob_cover;
 pub mod prototypicality;
 pub mod random;
+pub mod semdedup;
 pub mod stratified;
 pub mod then;
 pub mod typiclust;
