@@ -26,6 +26,10 @@ pub(crate) enum Command {
     Quickstart(QuickstartArgs),
     /// Pick rows of a pool: a ranked table of picks and its manifest.
     Select(Box<SelectArgs>),
+    /// Give every row a number, such as its density or its coverage score.
+    Score(Box<ScoreArgs>),
+    /// Find near-duplicates: rows whose cosine to a row that is kept exceeds a threshold.
+    Dedup(Box<DedupArgs>),
     /// Repeat the selection of a manifest and say whether it is the same.
     Verify(VerifyArgs),
     /// Tell passes, time and peak memory of a selection without making it.
@@ -63,12 +67,73 @@ pub(crate) struct SelectArgs {
     pub(crate) read: ReadArgs,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
+    /// Leave near-duplicates out first: rows whose cosine to a row kept is above this, as `subsel dedup` finds them
+    #[arg(long, value_name = "COSINE", help_heading = "What to pick")]
+    pub(crate) dedup: Option<f64>,
     /// Where the picks go: .csv, .parquet, .jsonl, .npy (row numbers) or .txt (ids or row numbers)
     #[arg(short, long, value_name = "FILE", default_value = "picks.csv", help_heading = "Output")]
     pub(crate) output: PathBuf,
     /// Also write the rows that are neither picked, labeled nor excluded
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) rest: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) say: SayArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) other_tools: OtherTools,
+}
+
+/// `subsel score`.
+#[derive(Debug, Args)]
+pub(crate) struct ScoreArgs {
+    /// What to score by, `name[:key=value,...]`: norm, zcore, prototypicality, typicality, density or k-distance
+    #[arg(long, value_name = "SCORE", required_unless_present = "list", help_heading = "What to score by")]
+    pub(crate) by: Option<String>,
+    /// Tell what there is to score by, with its parameters
+    #[arg(long, exclusive = true, help_heading = "What to score by")]
+    pub(crate) list: bool,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
+    /// Where the scores go: .npy or .txt (one number per row, as --scores reads them), .parquet, .csv or .jsonl
+    #[arg(short, long, value_name = "FILE", default_value = "scores.npy", help_heading = "Output")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) say: SayArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// `subsel dedup`.
+#[derive(Debug, Args)]
+pub(crate) struct DedupArgs {
+    /// Cosines above this make a duplicate
+    #[arg(long, value_name = "COSINE", default_value_t = 0.95, help_heading = "What a duplicate is")]
+    pub(crate) threshold: f64,
+    /// Look within so many k-means clusters only: faster, but duplicates in different clusters are not seen
+    #[arg(long, value_name = "K", help_heading = "What a duplicate is")]
+    pub(crate) clusters: Option<usize>,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
+    /// Where the duplicates go: .csv, .parquet, .jsonl, .npy or .txt; `subsel select --exclude` takes it
+    #[arg(short, long, value_name = "FILE", default_value = "duplicates.csv", help_heading = "Output")]
+    pub(crate) output: PathBuf,
+    /// Also write the rows that are kept
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) kept: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) say: SayArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// What is overwritten and what is said.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct SayArgs {
     /// Overwrite existing files
     #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
@@ -78,10 +143,6 @@ pub(crate) struct SelectArgs {
     /// Print the summary as JSON to stdout
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) run: RunArgs,
-    #[command(flatten)]
-    pub(crate) other_tools: OtherTools,
 }
 
 /// `subsel verify`.

@@ -29,6 +29,9 @@ pub(crate) struct Request {
     pub(crate) drop_nonfinite: bool,
     /// `--labeled-by`.
     pub(crate) labeled_by: Option<LabeledBy>,
+    /// `--dedup`.
+    #[serde(default)]
+    pub(crate) dedup: Option<f64>,
 }
 
 /// A file of the pool as the manifest keeps it.
@@ -52,6 +55,7 @@ impl Request {
             dtype: read.dtype,
             drop_nonfinite: false,
             labeled_by: None,
+            dedup: None,
         })
     }
 

@@ -7,6 +7,7 @@
 mod args;
 mod completions;
 mod convert;
+mod dedup;
 mod failure;
 mod input;
 mod inspect;
@@ -19,6 +20,7 @@ mod plan;
 mod progress;
 mod quickstart;
 mod run;
+mod score;
 mod select;
 mod side;
 mod summary;
@@ -36,6 +38,8 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Quickstart(args) => quickstart::run(args),
         Command::Select(args) => select::run(*args),
+        Command::Score(args) => score::run(*args),
+        Command::Dedup(args) => dedup::run(*args),
         Command::Verify(args) => verify::run(args),
         Command::Plan(args) => plan::run(*args),
         Command::Inspect(args) => inspect::run(args),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use subsel::Selection;
-use subsel_formats::{AtomicFile, Column, Ids, PicksTable, PicksWriter};
+use subsel_formats::{AtomicFile, Column, Ids, Listed, PicksTable, PicksWriter};
 
 use crate::failure::Failure;
 use crate::input::{Loaded, Request};
@@ -97,7 +97,7 @@ impl Targets {
 }
 
 /// Begins a table, with what to do about a name that cannot be one.
-fn begin_table(path: &Path, force: bool) -> Result<PicksWriter, Failure> {
+pub(crate) fn begin_table(path: &Path, force: bool) -> Result<PicksWriter, Failure> {
     PicksWriter::create(path, force).map_err(|error| match &error {
         subsel_formats::Error::UnknownFormat { known, .. } => {
             Failure::new(format!("{}: picks are not written in a format of that name", path.display()))
@@ -120,11 +120,12 @@ impl Writers {
         targets: &Targets,
         loaded: &Loaded,
         picks: &[(Option<usize>, &Selection)],
+        duplicates: &[usize],
         manifest: &manifest::Manifest,
     ) -> Result<(), Failure> {
         self.picks.write(&picks_table(loaded, picks, &targets.output))?;
         if let (Some(writer), Some(path)) = (self.rest, &targets.rest) {
-            writer.write(&rest_table(loaded, picks, path))?;
+            writer.write(&rest_table(loaded, picks, duplicates, path))?;
         }
         manifest.write(self.manifest)
     }
@@ -153,28 +154,35 @@ fn picks_table(loaded: &Loaded, selections: &[(Option<usize>, &Selection)], path
             columns.push(column("budget", Column::U64(budgets.collect())));
         }
     }
-    PicksTable { columns }
+    PicksTable { columns, listed: Listed::Rows }
 }
 
 /// The rows that were neither picked nor barred from picking.
-fn rest_table(loaded: &Loaded, selections: &[(Option<usize>, &Selection)], path: &Path) -> PicksTable {
+fn rest_table(
+    loaded: &Loaded,
+    selections: &[(Option<usize>, &Selection)],
+    duplicates: &[usize],
+    path: &Path,
+) -> PicksTable {
     let mut left = vec![true; loaded.source.n_rows()];
     let picked = selections.iter().flat_map(|(_, selection)| selection.picks.iter().map(|pick| pick.row));
-    picked.chain(loaded.labeled.iter().chain(&loaded.excluded).copied()).for_each(|row| left[row] = false);
+    picked
+        .chain(loaded.labeled.iter().chain(&loaded.excluded).chain(duplicates).copied())
+        .for_each(|row| left[row] = false);
     let rows: Vec<usize> = (0..left.len()).filter(|&row| left[row]).collect();
     let mut columns = row_columns(loaded, &rows);
     if !Targets::is_list(path) {
         columns.extend(place_columns(loaded, &rows));
     }
-    PicksTable { columns }
+    PicksTable { columns, listed: Listed::Rows }
 }
 
-fn column(name: &str, column: Column) -> (String, Column) {
+pub(crate) fn column(name: &str, column: Column) -> (String, Column) {
     (name.into(), column)
 }
 
 /// The number of each row, and its id where there are ids.
-fn row_columns(loaded: &Loaded, rows: &[usize]) -> Vec<(String, Column)> {
+pub(crate) fn row_columns(loaded: &Loaded, rows: &[usize]) -> Vec<(String, Column)> {
     let mut columns = vec![column("row", Column::U64(rows.iter().map(|row| *row as u64).collect()))];
     match &loaded.ids {
         Some(Ids::Int(ids)) => columns.push(column("id", Column::I64(rows.iter().map(|&row| ids[row]).collect()))),
@@ -187,7 +195,7 @@ fn row_columns(loaded: &Loaded, rows: &[usize]) -> Vec<(String, Column)> {
 }
 
 /// The file of each row and its number there, where there are several files.
-fn place_columns(loaded: &Loaded, rows: &[usize]) -> Vec<(String, Column)> {
+pub(crate) fn place_columns(loaded: &Loaded, rows: &[usize]) -> Vec<(String, Column)> {
     let places: Option<Vec<(&str, usize)>> = rows.iter().map(|&row| loaded.place(row)).collect();
     match places {
         Some(places) if loaded.parts.len() > 1 => vec![

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use subsel::dedup::{self, Dedup};
 use subsel::plan::{Rates, Shape};
 use subsel::{Budget, CheckedPool, Context, Pool, Selection, Selector, Settings, plan, select_checked};
 
@@ -44,6 +45,27 @@ fn stop_on_signals(ctx: &Context) -> Result<(), Failure> {
     ctrlc::set_handler(stop).map_err(|error| Failure::new(format!("cannot listen for Ctrl-C: {error}")))
 }
 
+/// The rule of `--dedup`.
+fn within_all(threshold: f64) -> Dedup {
+    Dedup { threshold, clusters: None }
+}
+
+/// Checks a pool and, where that is asked for, leaves its near-duplicates out. Gives their rows.
+pub(crate) fn check_pool<'a>(
+    pool: &Pool<'a>,
+    dedup: Option<f64>,
+    ctx: &mut Context,
+) -> Result<(CheckedPool<'a>, Vec<usize>), subsel::Error> {
+    let mut checked = CheckedPool::new(pool, ctx)?;
+    let duplicates = match dedup {
+        Some(threshold) => within_all(threshold).find(&checked, ctx)?,
+        None => Vec::new(),
+    };
+    let rows: Vec<usize> = duplicates.iter().map(|duplicate| duplicate.row).collect();
+    checked.exclude(&rows);
+    Ok((checked, rows))
+}
+
 /// What a run may take, and what it takes beyond the plan of its method.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct MemoryLimit {
@@ -82,14 +104,16 @@ impl Order<'_> {
         &self,
         loaded: &Loaded,
         pool: &Pool<'_>,
+        dedup: Option<f64>,
         ctx: &Context,
         limit: &MemoryLimit,
     ) -> Result<u64, Failure> {
         let shape = Shape::of(pool, ctx);
         let rates = Rates::measure(ctx);
         let runs = self.runs(loaded.candidates())?;
-        let plans: Vec<plan::Plan> =
+        let mut plans: Vec<plan::Plan> =
             runs.iter().map(|&budget| plan::plan(self.selector, &shape, budget, &rates)).collect();
+        plans.extend(dedup.map(|threshold| dedup::plan(&within_all(threshold), &shape, &rates)));
         let need = plans.iter().map(|plan| plan.peak_bytes).max().unwrap_or(0) + loaded.bytes() + limit.output_bytes;
         memory::check(need, limit.max_memory)?;
         let secs: f64 = plans.iter().map(|plan| plan.secs).sum();

@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use subsel::{Budget, CheckedPool};
+use subsel::Budget;
 
 use crate::args::SelectArgs;
 use crate::failure::{Failure, INTERRUPTED};
 use crate::input::{Loaded, Request, load};
 use crate::manifest::{BudgetRecord, Manifest, MethodRecord, rows_hash};
 use crate::output::Targets;
-use crate::run::{Made, MemoryLimit, Order};
+use crate::run::{Made, MemoryLimit, Order, check_pool};
 use crate::summary::{Measured, tell};
 use crate::usage::{self, Chosen};
 use crate::{messages, progress};
@@ -24,23 +24,24 @@ pub(crate) fn run(args: SelectArgs) -> Result<ExitCode, Failure> {
         usage::method(Some(text), 1, 1)?;
     }
     let (request, side) = Request::new(&args.read)?.knowing(&args.known);
+    let request = Request { dedup: args.dedup, ..request };
     let targets = Targets::new(&args.output, args.rest.as_deref(), &request, &side)?;
-    let writers = targets.begin(args.force)?;
+    let writers = targets.begin(args.say.force)?;
     let mut ctx = args.run.context()?;
     let mut loaded = load(&request, &side, args.read.scratch.as_deref())?;
     let chosen = choose(&args, &loaded, &budgets)?;
     let order = Order { selector: &*chosen.selector, budgets: &budgets };
     let (loaded, pool) = loaded.pool();
     let limit = MemoryLimit { max_memory: args.run.max_memory, output_bytes: targets.rest_bytes(loaded) };
-    let planned_bytes = order.check_plan(loaded, &pool, &ctx, &limit)?;
+    let planned_bytes = order.check_plan(loaded, &pool, request.dedup, &ctx, &limit)?;
 
-    let watched = progress::watch(&mut ctx, args.quiet);
-    let outcome = CheckedPool::new(&pool, &mut ctx).and_then(|checked| {
+    let watched = progress::watch(&mut ctx, args.say.quiet);
+    let outcome = check_pool(&pool, request.dedup, &mut ctx).and_then(|(checked, duplicates)| {
         let check_secs = began.elapsed().as_secs_f64();
-        Ok((check_secs, checked.n_candidates(), order.select(&checked, &mut ctx)?))
+        Ok((check_secs, checked.n_candidates(), duplicates, order.select(&checked, &mut ctx)?))
     });
     drop(watched);
-    let (check_secs, candidates, made) = outcome.map_err(|error| loaded.explain(error))?;
+    let (check_secs, candidates, duplicates, made) = outcome.map_err(|error| loaded.explain(error))?;
 
     let manifest = Manifest {
         seed: args.run.seed,
@@ -52,7 +53,7 @@ pub(crate) fn run(args: SelectArgs) -> Result<ExitCode, Failure> {
     let apart = order.has_budget_column();
     let selections = made.selections.iter().zip(&made.asked);
     let selections: Vec<_> = selections.map(|(selection, budget)| (apart.then_some(*budget), selection)).collect();
-    writers.write(&targets, loaded, &selections, &manifest)?;
+    writers.write(&targets, loaded, &selections, &duplicates, &manifest)?;
     let measured = Measured {
         total_secs: began.elapsed().as_secs_f64(),
         check_secs,
@@ -69,7 +70,7 @@ fn choose(args: &SelectArgs, loaded: &Loaded, budgets: &[Budget]) -> Result<Chos
     let candidates = loaded.candidates();
     let resolved = budgets.iter().map(|budget| budget.resolve(candidates)).collect::<Result<Vec<_>, _>>()?;
     let chosen = usage::method(args.method.as_deref(), resolved.into_iter().max().unwrap_or(1), candidates)?;
-    if let (Some(reason), false) = (chosen.default_reason, args.quiet) {
+    if let (Some(reason), false) = (chosen.default_reason, args.say.quiet) {
         messages::note(&format!("method {} by default: {reason}", chosen.selector.text()));
     }
     Ok(chosen)

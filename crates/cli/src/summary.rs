@@ -72,7 +72,7 @@ pub(crate) fn tell(
     made: &Made,
     measured: &Measured,
 ) -> Result<(), Failure> {
-    if !args.quiet {
+    if !args.say.quiet {
         manifest.notes.iter().for_each(|note| messages::note(note));
     }
     manifest.warnings.iter().for_each(|warning| messages::warning(warning));
@@ -85,11 +85,11 @@ pub(crate) fn tell(
             count(asked)
         ));
     }
-    if !args.quiet {
+    if !args.say.quiet {
         messages::say(&sentence(manifest, picks, measured));
         messages::say(&places(manifest, targets));
     }
-    if args.json { messages::print_json(&summary(manifest, targets, made, picks, measured)) } else { Ok(()) }
+    if args.say.json { messages::print_json(&summary(manifest, targets, made, picks, measured)) } else { Ok(()) }
 }
 
 fn summary<'a>(

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::input::{Request, file_records, load};
 use crate::manifest::{Manifest, rows_hash};
 use crate::messages::{self, count, counted};
-use crate::run::{MemoryLimit, Order, context};
+use crate::run::{MemoryLimit, Order, check_pool, context};
 use crate::side::SidePaths;
 use crate::{progress, side, usage};
 
@@ -116,10 +116,10 @@ fn repeat(
     let order = Order { selector, budgets: &budgets };
     let (loaded, pool) = loaded.pool();
     let limit = MemoryLimit { max_memory: args.max_memory, output_bytes: 0 };
-    order.check_plan(loaded, &pool, &ctx, &limit)?;
+    order.check_plan(loaded, &pool, request.dedup, &ctx, &limit)?;
     let watched = progress::watch(&mut ctx, args.quiet);
-    let found =
-        CheckedPool::new(&pool, &mut ctx).and_then(|checked| compare(manifest, &order, &checked, &mut ctx, dir));
+    let found = check_pool(&pool, request.dedup, &mut ctx)
+        .and_then(|(checked, _)| compare(manifest, &order, &checked, &mut ctx, dir));
     drop(watched);
     found.map_err(|error| loaded.explain(error))
 }

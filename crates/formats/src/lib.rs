@@ -47,7 +47,7 @@ pub use convert::{ConvertOptions, convert};
 pub use error::Error;
 pub use npy::NpyWriter;
 pub use open::{Join, OpenOptions, Opened, expand, open};
-pub use picks::{Column, PicksTable, PicksWriter};
+pub use picks::{Column, Listed, PicksTable, PicksWriter};
 pub use side::{SideColumn, SideFile, SideMatrix, SideOptions, read_column, read_matrix};
 pub use source::{Ids, MemorySource, Part, RowSource};
 pub use subsel_kernels::{Block, Dtype, Rows, Values};

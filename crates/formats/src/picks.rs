@@ -15,6 +15,18 @@ const EXTENSIONS: &str = ".csv .jsonl .parquet .npy .txt";
 pub struct PicksTable {
     /// Names and values.
     pub columns: Vec<(String, Column)>,
+    /// What the formats that hold one column hold.
+    pub listed: Listed,
+}
+
+/// What npy and txt hold of a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Listed {
+    /// The rows: npy the column `row` as int64, txt the column `id`, or `row` where there is none.
+    #[default]
+    Rows,
+    /// The column `score`, npy as float64.
+    Scores,
 }
 
 /// The values of one column of picks.
@@ -141,8 +153,7 @@ impl PicksWriter {
 
     /// Writes the picks and gives the file its name.
     ///
-    /// csv, jsonl and parquet hold all columns. npy holds the column `row` as int64; txt the column `id`, or `row` where
-    /// there is none, one a line.
+    /// csv, jsonl and parquet hold all columns; npy and txt (one value a line) what is [`Listed`].
     ///
     /// # Errors
     /// [`Error::Shape`] if columns differ in length or the one needed is absent; else as [`AtomicFile::commit`].
@@ -204,6 +215,9 @@ impl PicksWriter {
     }
 
     fn write_npy(&mut self, picks: &PicksTable) -> Result<(), Error> {
+        if let (Listed::Scores, Some(Column::F64(scores))) = (picks.listed, picks.column("score")) {
+            return npy::write_float64(&mut self.file, scores).map_err(|e| self.failed(e));
+        }
         let rows = match picks.column("row") {
             Some(Column::U64(rows)) => rows.iter().map(|row| *row as i64).collect::<Vec<_>>(),
             _ => return Err(Error::Shape { what: "picks".into(), detail: "no column `row` of whole numbers".into() }),
@@ -212,9 +226,12 @@ impl PicksWriter {
     }
 
     fn write_txt(&mut self, picks: &PicksTable) -> Result<(), Error> {
-        let column = picks.column("id").or_else(|| picks.column("row"));
+        let column = match picks.listed {
+            Listed::Rows => picks.column("id").or_else(|| picks.column("row")),
+            Listed::Scores => picks.column("score"),
+        };
         let column = column
-            .ok_or_else(|| Error::Shape { what: "picks".into(), detail: "neither a column `id` nor `row`".into() })?;
+            .ok_or_else(|| Error::Shape { what: "picks".into(), detail: "the column to list is absent".into() })?;
         (0..column.len()).try_for_each(|row| writeln!(self.file, "{}", column.text(row))).map_err(|e| self.failed(e))
     }
 }

@@ -161,7 +161,7 @@ fn picks() -> PicksTable {
             },
         ),
     ];
-    PicksTable { columns: columns.map(|(name, column)| (name.to_owned(), column)).into() }
+    PicksTable { columns: columns.map(|(name, column)| (name.to_owned(), column)).into(), ..PicksTable::default() }
 }
 
 fn write_picks(dir: &Path, name: &str) -> PathBuf {
@@ -215,7 +215,10 @@ fn outputs_that_cannot_be_written_fail_before_the_work() {
     write_picks(dir.path(), "p.csv");
     assert!(matches!(PicksWriter::create(&dir.path().join("p.csv"), false), Err(Error::Exists { .. })));
     assert!(PicksWriter::create(&dir.path().join("absent/p.csv"), false).is_err());
-    let uneven = PicksTable { columns: vec![("a".into(), Column::U64(vec![1])), ("b".into(), Column::U64(vec![]))] };
+    let uneven = PicksTable {
+        columns: vec![("a".into(), Column::U64(vec![1])), ("b".into(), Column::U64(vec![]))],
+        ..PicksTable::default()
+    };
     assert!(PicksWriter::create(&dir.path().join("q.csv"), false).unwrap().write(&uneven).is_err());
     assert!(!dir.path().join("q.csv").exists());
 }

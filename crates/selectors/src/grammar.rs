@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::method::{Entry, MethodInfo, Selector};
+use crate::method::{Build, MethodInfo, Selector};
 use crate::methods::then::Then;
 use crate::registry;
 
@@ -57,6 +57,26 @@ pub fn parse(text: &str) -> Result<Box<dyn Selector>, GrammarError> {
         at += stage.len() + 1;
     }
     chain.ok_or_else(|| reader.error(0, "a method is needed".into(), None))
+}
+
+fn methods() -> impl Iterator<Item = (&'static MethodInfo, Build)> + Clone {
+    registry::all().iter().map(|entry| (entry.info, entry.build))
+}
+
+/// Reads the text of one thing of a list, without chains. `what` it is, for messages.
+pub(crate) fn parse_listed<T>(
+    text: &str,
+    what: &str,
+    list: impl Iterator<Item = (&'static MethodInfo, fn(Map<String, Value>) -> Result<T, String>)> + Clone,
+) -> Result<T, GrammarError> {
+    let reader = Reader { text };
+    let (name, settings) = text.split_once(':').map_or((text, None), |(name, settings)| (name, Some(settings)));
+    let (info, build) = reader.listed(name, 0, what, list)?;
+    let found = match settings {
+        Some(settings) => reader.settings(info, settings, name.len() + 1, false)?,
+        None => Vec::new(),
+    };
+    reader.build(info, build, found, 0)
 }
 
 /// The stages of a chain: parts between single `+`; two in a row belong to a name (`k-means++`).
@@ -116,9 +136,9 @@ impl Reader<'_> {
             Some((name, settings)) => (name, Some(settings)),
             None => (stage, None),
         };
-        let entry = self.entry(name, at)?;
+        let (info, build) = self.listed(name, at, "method", methods())?;
         let mut found = match settings {
-            Some(settings) => self.settings(entry, settings, at + name.len() + 1, later)?,
+            Some(settings) => self.settings(info, settings, at + name.len() + 1, later)?,
             None => Vec::new(),
         };
         let mut refine = None;
@@ -130,26 +150,36 @@ impl Reader<'_> {
                 self.error(setting.value_at, message, None)
             })?);
         }
-        Ok((self.build(entry, found, at)?, refine))
+        Ok((self.build(info, build, found, at)?, refine))
     }
 
-    fn entry(&self, name: &str, at: usize) -> Result<&'static Entry, GrammarError> {
+    /// What is listed under this name.
+    fn listed<B>(
+        &self,
+        name: &str,
+        at: usize,
+        what: &str,
+        mut list: impl Iterator<Item = (&'static MethodInfo, B)> + Clone,
+    ) -> Result<(&'static MethodInfo, B), GrammarError> {
+        let command = if what == "method" { "subsel methods" } else { "subsel score --list" };
         if name.is_empty() {
-            return Err(self.error(at, "a method name is missing".into(), Some("`subsel methods` lists them".into())));
+            let hint = format!("`{command}` lists them");
+            return Err(self.error(at, format!("a {what} name is missing"), Some(hint)));
         }
-        registry::find(name).ok_or_else(|| {
-            let names = registry::all().iter().flat_map(|e| std::iter::once(&e.info.name).chain(e.info.aliases));
+        let all = list.clone();
+        list.find(|(info, _)| info.name == name || info.aliases.contains(&name)).ok_or_else(|| {
+            let names = all.flat_map(|(info, _)| std::iter::once(&info.name).chain(info.aliases));
             let hint = match nearest(name, names.copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "`subsel methods` lists what there is".into(),
+                None => format!("`{command}` lists what there is"),
             };
-            self.error(at, format!("there is no method `{name}`"), Some(hint))
+            self.error(at, format!("there is no {what} `{name}`"), Some(hint))
         })
     }
 
     fn settings(
         &self,
-        entry: &Entry,
+        info: &MethodInfo,
         settings: &str,
         mut at: usize,
         later: bool,
@@ -159,16 +189,16 @@ impl Reader<'_> {
             let Some((key, value)) = setting.split_once('=') else {
                 return Err(self.error(at, format!("`{setting}` is not of the form key=value"), None));
             };
-            let known = || entry.info.params.iter().map(|p| p.name).chain(later.then_some("refine"));
+            let known = || info.params.iter().map(|p| p.name).chain(later.then_some("refine"));
             if !known().any(|name| name == key) {
                 let hint = match (nearest(key, known()), known().next()) {
                     (Some(near), _) => format!("did you mean `{near}`?"),
                     (None, Some(_)) => {
                         format!("it has {}", known().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "))
                     }
-                    (None, None) => format!("`{}` has no parameters", entry.info.name),
+                    (None, None) => format!("`{}` has no parameters", info.name),
                 };
-                return Err(self.error(at, format!("`{}` has no parameter `{key}`", entry.info.name), Some(hint)));
+                return Err(self.error(at, format!("`{}` has no parameter `{key}`", info.name), Some(hint)));
             }
             if found.iter().any(|setting| setting.key == key) {
                 return Err(self.error(at, format!("`{key}` is given twice"), None));
@@ -183,23 +213,29 @@ impl Reader<'_> {
         Ok(found)
     }
 
-    fn build(&self, entry: &Entry, settings: Vec<Setting>, at: usize) -> Result<Box<dyn Selector>, GrammarError> {
+    fn build<T>(
+        &self,
+        info: &MethodInfo,
+        build: fn(Map<String, Value>) -> Result<T, String>,
+        settings: Vec<Setting>,
+        at: usize,
+    ) -> Result<T, GrammarError> {
         // One by one first, so that the error can point at the setting that is wrong.
         for setting in &settings {
             let alone = Map::from_iter([(setting.key.clone(), setting.value.clone())]);
-            if (entry.build)(alone).is_err() {
-                let values = entry.info.params.iter().find(|p| p.name == setting.key).map_or("", |p| p.values);
+            if build(alone).is_err() {
+                let values = info.params.iter().find(|p| p.name == setting.key).map_or("", |p| p.values);
                 let message = format!(
                     "`{}` of `{}` must be {values}, got {}",
                     setting.key,
-                    entry.info.name,
+                    info.name,
                     value_text(&setting.value)
                 );
                 return Err(self.error(setting.value_at, message, None));
             }
         }
         let all = settings.into_iter().map(|setting| (setting.key, setting.value)).collect();
-        (entry.build)(all).map_err(|message| self.error(at, message, None))
+        build(all).map_err(|message| self.error(at, message, None))
     }
 }
 

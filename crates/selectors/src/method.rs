@@ -108,10 +108,12 @@ pub struct Entry {
 pub(crate) fn build<S: Selector + DeserializeOwned + 'static>(
     params: Map<String, Value>,
 ) -> Result<Box<dyn Selector>, String> {
-    match serde_json::from_value::<S>(Value::Object(params)) {
-        Ok(selector) => Ok(Box::new(selector)),
-        Err(error) => Err(error.to_string()),
-    }
+    settings_of::<S>(params).map(|selector| Box::new(selector) as Box<dyn Selector>)
+}
+
+/// Settings from their values by name; those not named keep their defaults.
+pub(crate) fn settings_of<S: DeserializeOwned>(params: Map<String, Value>) -> Result<S, String> {
+    serde_json::from_value(Value::Object(params)).map_err(|error| error.to_string())
 }
 
 /// The settings of a selector by name, for [`Selector::params`].

@@ -144,43 +144,6 @@ pub(crate) fn knn_plan(shape: &Shape, k: usize) -> Work {
     }
 }
 
-/// How many rows lie within a distance of each row, itself not counted: at most that distance if `closed`, else nearer.
-///
-/// Time `O(n^2 d)` at about the rate of matrix products, and a canonical distance for every pair counted.
-///
-/// # Errors
-/// Reading, interruption.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the methods that cover by balls"))]
-pub(crate) fn radius_counts(
-    pool: &CheckedPool<'_>,
-    sq_radius: f64,
-    closed: bool,
-    ctx: &Context,
-) -> Result<Vec<u32>, Error> {
-    let limit = if closed { sq_radius.next_up() } else { sq_radius };
-    let mut counts = vec![0; pool.len()];
-    for_panels(pool, ctx, |panel, first| {
-        scan::for_rows(pool, ctx, &mut counts, Worker::default, |worker, block, counts| {
-            worker.limits.clear();
-            worker.limits.resize(counts.len(), limit);
-            let rows = widened(ctx, block, &mut worker.wide);
-            let sq_norms = Some(&pool.sq_norms()[block.range()]);
-            let (limits, scratch) = (&mut worker.limits, &mut worker.scratch);
-            ctx.kernels().candidates_bounded(rows, sq_norms, panel, limits, scratch, |row, column, bounds, limit| {
-                let is_within = bounds.high < limit || {
-                    let x = rows.slice(row..row + 1);
-                    matches!(x.values(), Values::F32(x)
-                        if ctx.kernels().sq_dist_below(x, panel.center(column), limit).is_some())
-                };
-                counts[row] += u32::from(is_within && first + column != block.first + row);
-                limit
-            });
-            Ok(())
-        })
-    })?;
-    Ok(counts)
-}
-
 /// Calls `visit(panel, its first row)` for all rows of the pool, some at a time.
 fn for_panels(
     pool: &CheckedPool<'_>,

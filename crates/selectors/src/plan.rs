@@ -89,7 +89,11 @@ const PICK_BYTES: u64 = 400;
 
 /// Plans a run of `selector` on a pool of this shape.
 pub fn plan(selector: &dyn Selector, shape: &Shape, budget: usize, rates: &Rates) -> Plan {
-    let work = selector.plan(shape, budget);
+    plan_work(selector.text(), selector.plan(shape, budget), shape, budget, rates)
+}
+
+/// What this work on a pool of this shape, and so many picks, will cost.
+pub(crate) fn plan_work(method: String, work: Work, shape: &Shape, budget: usize, rates: &Rates) -> Plan {
     let n = shape.n as f64;
     let values = n * shape.dim as f64;
     let passes = 1.0 + work.passes;
@@ -101,7 +105,7 @@ pub fn plan(selector: &dyn Selector, shape: &Shape, budget: usize, rates: &Rates
     // Norms and the candidate mark of each row, the labeled list, hashes of one chunk per worker.
     let pool_bytes = 9 * shape.n + 8 * shape.labeled + shape.threads * CHUNK_ROWS * 32;
     Plan {
-        method: selector.text(),
+        method,
         shape: (shape.n, shape.dim),
         budget,
         passes,

@@ -157,6 +157,16 @@ impl<'a> CheckedPool<'a> {
         }
     }
 
+    /// Lets these rows, by the numbers the user knows, not be picked from now on; they still count as pool.
+    pub fn exclude(&mut self, rows: &[usize]) {
+        for row in rows {
+            if let Some(row) = self.local(*row) {
+                self.candidate[row] = false;
+            }
+        }
+        self.n_candidates = self.candidate.iter().filter(|candidate| **candidate).count();
+    }
+
     /// The same pool with rows scaled to Euclidean length 1, for methods that go by direction; zero rows stay zero.
     /// Takes one pass.
     ///

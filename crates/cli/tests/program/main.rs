@@ -6,6 +6,7 @@ mod limits;
 mod quickstart;
 mod readme;
 mod same_picks;
+mod scores;
 mod select;
 mod side_files;
 mod support;

@@ -22,7 +22,7 @@ use fortran::FortranStream;
 use header::{Descr, Header};
 
 pub use write::NpyWriter;
-pub(crate) use write::int64 as write_int64;
+pub(crate) use write::{float64 as write_float64, int64 as write_int64};
 pub(crate) use write::{header as header_bytes, little_endian_bytes};
 
 /// A matrix as an npy header describes it, checked against the bytes there are.

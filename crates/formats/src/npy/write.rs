@@ -99,6 +99,12 @@ impl NpyWriter {
     }
 }
 
+/// Writes numbers as a 1-D float64 array.
+pub(crate) fn float64(out: &mut impl Write, values: &[f64]) -> io::Result<()> {
+    out.write_all(&header("<f8", &[values.len() as u64]))?;
+    values.iter().try_for_each(|value| out.write_all(&value.to_le_bytes()))
+}
+
 /// Writes whole numbers as a 1-D int64 array.
 pub(crate) fn int64(out: &mut impl Write, values: &[i64]) -> io::Result<()> {
     out.write_all(&header("<i8", &[values.len() as u64]))?;

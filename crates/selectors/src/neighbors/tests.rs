@@ -53,23 +53,3 @@ fn a_pool_smaller_than_k_gives_all_others() {
     assert_eq!((got.k, got.indices), (2, vec![1, 2, 2, 0, 1, 0]));
     assert_eq!(graph(&line_pool(&[1.0]), 4).k, 0);
 }
-
-#[test]
-fn counts_are_those_of_all_pairs_open_and_closed() {
-    let pool = mixture_pool(900, 4, 3);
-    let expected = naive(&pool, 4);
-    let counts = |sq_radius, closed| {
-        checked(&pool, |pool, ctx| {
-            radius_counts(pool, sq_radius, closed, ctx).unwrap_or_else(|error| panic!("{error}"))
-        })
-    };
-    // A radius that is the distance of a pair tells open from closed.
-    let sq_radius = expected[0][200].0;
-    let within = |closed| move |sq: f64| if closed { sq <= sq_radius } else { sq < sq_radius };
-    for closed in [false, true] {
-        let naive: Vec<u32> =
-            expected.iter().map(|list| list.iter().filter(|(sq, _)| within(closed)(*sq)).count() as u32).collect();
-        assert_eq!(counts(sq_radius, closed), naive);
-    }
-    assert_ne!(counts(sq_radius, true), counts(sq_radius, false));
-}

@@ -87,28 +87,38 @@ impl Worker {
     }
 }
 
+/// How many rows lie in the ball of each row, itself among them: those whose canonical squared distance is below
+/// `limit`. One look at each pair of rows.
+///
+/// # Errors
+/// Reading, interruption.
+pub(crate) fn ball_sizes(pool: &CheckedPool<'_>, limit: f64, ctx: &Context) -> Result<Vec<u32>, Error> {
+    let mut sizes = vec![0; pool.len()];
+    let how = Merge { nothing: 0, merge: |total: &mut u32, more| *total += more };
+    pairs::for_pairs(
+        pool,
+        pool.sq_norms(),
+        &pairs::tiles(0..pool.len(), pool.dim()),
+        |_, _| true,
+        ctx,
+        how,
+        &mut sizes,
+        PanelScratch::default,
+        |scratch, tiles, of_rows, of_panel| {
+            let sq_norms = Some(tiles.sq_norms);
+            ctx.kernels().count_within(tiles.rows.rows, sq_norms, tiles.panel, limit, scratch, of_rows, of_panel);
+        },
+    )?;
+    Ok(sizes)
+}
+
 impl<'p> Cover<'p> {
     /// Counts every ball, by one look at each pair of rows.
     ///
     /// # Errors
     /// Reading, interruption.
     pub(crate) fn new(pool: &'p CheckedPool<'p>, limit: f64, ctx: &Context) -> Result<Self, Error> {
-        let mut degrees = vec![0; pool.len()];
-        let how = Merge { nothing: 0, merge: |total: &mut u32, more| *total += more };
-        pairs::for_pairs(
-            pool,
-            pool.sq_norms(),
-            &pairs::tiles(0..pool.len(), pool.dim()),
-            |_, _| true,
-            ctx,
-            how,
-            &mut degrees,
-            PanelScratch::default,
-            |scratch, tiles, of_rows, of_panel| {
-                let sq_norms = Some(tiles.sq_norms);
-                ctx.kernels().count_within(tiles.rows.rows, sq_norms, tiles.panel, limit, scratch, of_rows, of_panel);
-            },
-        )?;
+        let degrees = ball_sizes(pool, limit, ctx)?;
         let mut cover = Cover {
             pool,
             limit,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Error;
+use crate::annotations::Classes;
 use crate::context::Context;
 use crate::method::{MethodInfo, ParamInfo, Selector, params_of};
 use crate::methods::random;
@@ -17,7 +18,7 @@ mod radius;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cover::Cover;
+pub(crate) use cover::{Cover, ball_sizes};
 pub use radius::Delta;
 
 pub(crate) static INFO: MethodInfo = MethodInfo {
@@ -144,19 +145,27 @@ pub struct ProbCover {
     pub rows: RowScale,
 }
 
-impl ProbCover {
-    fn classes(&self, named: Option<usize>) -> usize {
-        match self.classes {
+impl ClassCount {
+    /// How many there are in a pool of these labels.
+    pub(crate) fn count(self, labels: Option<&Classes>) -> usize {
+        match self {
             ClassCount::Count(count) => count,
-            ClassCount::Auto => named.unwrap_or(10).max(2),
+            ClassCount::Auto => labels.map_or(10, |labels| labels.names.len()).max(2),
         }
     }
 
-    /// The limit that canonical squared distances within a ball stay below.
-    fn limit(&self, squared: f64) -> f64 {
+    pub(crate) fn check(self, method: &'static str) -> Result<(), Error> {
+        let ClassCount::Count(count @ (0 | 1)) = self else { return Ok(()) };
+        Err(Error::Param { method, param: "classes", rule: "at least 2".into(), got: count.to_string() })
+    }
+}
+
+impl Ball {
+    /// The limit that canonical squared distances within a ball of this squared radius stay below.
+    pub(crate) fn limit(self, squared: f64) -> f64 {
         // Above 0 even where the square underflows: a row is always in its own ball.
         let limit = squared.max(f64::MIN_POSITIVE);
-        if self.ball == Ball::Closed { limit.next_up() } else { limit }
+        if self == Ball::Closed { limit.next_up() } else { limit }
     }
 }
 
@@ -170,15 +179,8 @@ impl Selector for ProbCover {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let refuse =
-            |param, rule: &str, got: String| Err(Error::Param { method: INFO.name, param, rule: rule.into(), got });
-        match (self.delta, self.classes) {
-            (Delta::Value(value), _) if !(value.is_finite() && value > 0.0) => {
-                refuse("delta", "finite and above 0", value.to_string())
-            }
-            (_, ClassCount::Count(count @ (0 | 1))) => refuse("classes", "at least 2", count.to_string()),
-            _ => Ok(()),
-        }
+        self.delta.check(INFO.name)?;
+        self.classes.check(INFO.name)
     }
 
     fn gives_fewer(&self) -> bool {
@@ -187,7 +189,7 @@ impl Selector for ProbCover {
 
     fn plan(&self, shape: &Shape, budget: usize) -> Work {
         let (n, d) = (shape.n as f64, shape.dim as f64);
-        let delta = self.delta.plan(shape, self.classes(None));
+        let delta = self.delta.plan(shape, self.classes.count(None));
         Work {
             passes: delta.passes + 1.0 + (budget + shape.labeled / 1024) as f64,
             gathered: delta.gathered + 100.0 * budget as f64,
@@ -207,12 +209,11 @@ impl Selector for ProbCover {
     ) -> Result<(), Error> {
         let scaled = self.rows.apply(pool, ctx)?;
         let pool = scaled.as_ref().unwrap_or(pool);
-        let classes = self.classes(pool.labels().map(|labels| labels.names.len()));
-        let squared = self.delta.squared(pool, classes, ctx)?;
+        let squared = self.delta.squared(pool, self.classes.count(pool.labels()), ctx)?;
         if squared.is_finite() {
             ctx.record("delta", squared.sqrt());
         }
-        let mut cover = Cover::new(pool, self.limit(squared), ctx)?;
+        let mut cover = Cover::new(pool, self.ball.limit(squared), ctx)?;
         warn_of_radius(cover.degrees(), squared.sqrt(), ctx);
         cover.cover(ctx, pool.labeled())?;
         ctx.progress().begin("picking", budget as u64);

@@ -60,6 +60,16 @@ impl<'de> Deserialize<'de> for Delta {
 const ITERATIONS: usize = 100;
 
 impl Delta {
+    pub(crate) fn check(self, method: &'static str) -> Result<(), Error> {
+        match self {
+            Delta::Value(value) if !(value.is_finite() && value > 0.0) => {
+                let rule = "finite and above 0".into();
+                Err(Error::Param { method, param: "delta", rule, got: value.to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The squared radius. Infinite where the pool has one pseudo-class only.
     ///
     /// # Errors

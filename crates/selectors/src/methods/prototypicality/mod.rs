@@ -95,6 +95,29 @@ impl Prototypicality {
     fn k_means(&self, n: usize) -> KMeans {
         KMeans { k: self.clusters.unwrap_or(default_clusters(n)).min(n), iterations: ITERATIONS }
     }
+
+    /// The score `(n,)` of every row of the pool, labeled and excluded ones too: its cosine distance to the center of its
+    /// cluster, or the negative of it for [`Keep::Easy`].
+    ///
+    /// # Errors
+    /// Reading, and [`Error::Interrupted`].
+    pub fn scores(&self, pool: &CheckedPool<'_>, ctx: &mut Context) -> Result<Vec<f64>, Error> {
+        let (_, mut scores) = self.look(&pool.unit(ctx)?, ctx)?;
+        scores.iter_mut().for_each(|score| *score = self.score(*score));
+        Ok(scores)
+    }
+
+    /// Clusters, and the distance of every row to the center of its own.
+    fn look(&self, unit: &CheckedPool<'_>, ctx: &mut Context) -> Result<(Clustering, Vec<f64>), Error> {
+        let clustering = self.k_means(unit.len()).fit(unit, ctx, ctx.stream("k-means"))?;
+        ctx.record("clusters", clustering.sizes.len());
+        let distances = distances_to_centers(unit, &clustering, ctx)?;
+        Ok((clustering, distances))
+    }
+
+    fn score(&self, distance: f64) -> f64 {
+        if self.keep == Keep::Hard { distance } else { -distance }
+    }
 }
 
 impl Selector for Prototypicality {
@@ -133,10 +156,8 @@ impl Selector for Prototypicality {
             );
         }
         let unit = pool.unit(ctx)?;
-        let clustering = self.k_means(unit.len()).fit(&unit, ctx, ctx.stream("k-means"))?;
-        ctx.record("clusters", clustering.sizes.len());
-        let distances = distances_to_centers(&unit, &clustering, ctx)?;
-        let score = |row: usize| if self.keep == Keep::Hard { distances[row] } else { -distances[row] };
+        let (clustering, distances) = self.look(&unit, ctx)?;
+        let score = |row: usize| self.score(distances[row]);
         let rows: Vec<usize> = match self.balance {
             Balance::Clusters => {
                 let mut members = members(&unit, &clustering);

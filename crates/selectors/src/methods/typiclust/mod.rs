@@ -58,6 +58,17 @@ pub enum Distance {
     Euclidean,
 }
 
+impl Distance {
+    /// The mean of these distances, given as squares.
+    pub(crate) fn mean(self, sq_dists: &[f64]) -> f64 {
+        let sum: f64 = match self {
+            Distance::Squared => sq_dists.iter().sum(),
+            Distance::Euclidean => sq_dists.iter().map(|sq| sq.sqrt()).sum(),
+        };
+        sum / sq_dists.len() as f64
+    }
+}
+
 /// Where clusters come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -105,7 +116,7 @@ pub struct TypiClust {
 
 impl Default for TypiClust {
     fn default() -> Self {
-        TypiClust { distance: Distance::Squared, clusters: Clusters::KMeans, max_clusters: 500, iterations: 10 }
+        TypiClust { distance: Distance::default(), clusters: Clusters::KMeans, max_clusters: 500, iterations: 10 }
     }
 }
 
@@ -294,14 +305,7 @@ impl TypiClust {
             return Ok(Typical { at: 0, typicality: 0.0, neighbors: 0, distance: 0.0 });
         }
         let graph = knn(&unit.keep(rows.to_vec()), k, ctx)?;
-        let mean = |row: usize| {
-            let sq_dists = graph.sq_dists_of(row).iter();
-            let sum: f64 = match self.distance {
-                Distance::Squared => sq_dists.sum(),
-                Distance::Euclidean => sq_dists.map(|sq| sq.sqrt()).sum(),
-            };
-            sum / k as f64
-        };
+        let mean = |row: usize| self.distance.mean(graph.sq_dists_of(row));
         let typicalities: Vec<f64> = (0..rows.len()).map(|row| typicality(mean(row))).collect();
         let best = typicalities.iter().copied().fold(0.0, f64::max);
         let at = typicalities.iter().position(|t| *t >= best * (1.0 - TIE)).expect("one of them is the best");

@@ -180,6 +180,8 @@ impl Selector for ZCore {
         let draws = self.distinct_draws();
         Work {
             passes: 1.0,
+            // A row costs a draw about what 45 multiply-adds of a product cost, a neighbor that pays about 300.
+            panel_ops: draws as f64 * (45.0 * shape.n as f64 + 300.0 * self.k.min(shape.n) as f64),
             gathered: Columns::gathered(shape),
             bytes: Columns::bytes(shape) + Tally::bytes(shape, draws, self.k) + 64 * budget as u64,
             ..Work::default()
