@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
+use subsel::{Axis, Constraints, Quota};
+
+use crate::failure::Failure;
 
 /// Choose which examples of a large pool to label or to train on.
 #[derive(Debug, Parser)]
@@ -67,6 +70,8 @@ pub(crate) struct SelectArgs {
     pub(crate) read: ReadArgs,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
+    #[command(flatten)]
+    pub(crate) constraints: ConstraintArgs,
     /// Leave near-duplicates out first: rows whose cosine to a row kept is above this, as `subsel dedup` finds them
     #[arg(long, value_name = "COSINE", help_heading = "What to pick")]
     pub(crate) dedup: Option<f64>,
@@ -310,6 +315,9 @@ pub(crate) struct KnownArgs {
     /// A number per row, such as a difficulty, for the methods that go by one; higher is likelier taken
     #[arg(long, value_name = "FILE", help_heading = "What is known")]
     pub(crate) scores: Option<PathBuf>,
+    /// What labeling or keeping each row costs, one number per row
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) costs: Option<PathBuf>,
     /// Rows never to be picked; they still count as pool
     #[arg(long, value_name = "FILE", help_heading = "What is known")]
     pub(crate) exclude: Option<PathBuf>,
@@ -322,6 +330,49 @@ pub(crate) struct KnownArgs {
     /// Leave rows with NaN or infinite values out of the pool
     #[arg(long, help_heading = "Reading")]
     pub(crate) drop_nonfinite: bool,
+}
+
+/// What picks keep to. They count new picks.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ConstraintArgs {
+    /// At most so many picks of one group; needs --groups
+    #[arg(long, value_name = "N", help_heading = "What picks keep to")]
+    pub(crate) per_group: Option<usize>,
+    /// From so many to so many picks of a class, such as label=cat:10..50 or group=p7:..3; may be given several times
+    #[arg(long, value_name = "QUOTA", help_heading = "What picks keep to")]
+    pub(crate) quota: Vec<Quota>,
+    /// As many picks of every label or group as of any other, as far as there are rows
+    #[arg(long, value_name = "label|group", help_heading = "What picks keep to")]
+    pub(crate) balance: Option<Axis>,
+    /// Euclidean distance, of rows as given, that picks keep from each other and from labeled rows
+    #[arg(long, value_name = "DISTANCE", help_heading = "What picks keep to")]
+    pub(crate) min_distance: Option<f64>,
+    /// What all picks together may cost; needs --costs, and -n is then the most picks [default: as many as it buys]
+    #[arg(long, value_name = "COST", help_heading = "What picks keep to")]
+    pub(crate) cost_budget: Option<f64>,
+}
+
+impl ConstraintArgs {
+    /// The rules, if they make sense.
+    pub(crate) fn constraints(&self) -> Result<Constraints, Failure> {
+        for (name, value) in [("--min-distance", self.min_distance), ("--cost-budget", self.cost_budget)] {
+            if let Some(value) = value
+                && !(value.is_finite() && value > 0.0)
+            {
+                return Err(Failure::usage(format!("{name} must be finite and above 0, got {value}")));
+            }
+        }
+        if self.per_group == Some(0) {
+            return Err(Failure::usage("--per-group must be at least 1, got 0"));
+        }
+        Ok(Constraints {
+            per_group: self.per_group,
+            quotas: self.quota.clone(),
+            balance: self.balance,
+            min_distance: self.min_distance,
+            cost_budget: self.cost_budget,
+        })
+    }
 }
 
 /// How to run. Nothing here changes the picks, except the seed.

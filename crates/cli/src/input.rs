@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use subsel::{Annotations, Pool};
+use subsel::{Annotations, Constraints, Pool};
 use subsel_formats::{Ids, Join, OpenOptions, Opened, Part, RowSource, expand, open};
 use subsel_kernels::Dtype;
 
@@ -32,6 +32,9 @@ pub(crate) struct Request {
     /// `--dedup`.
     #[serde(default)]
     pub(crate) dedup: Option<f64>,
+    /// `--per-group` and its kin.
+    #[serde(default, skip_serializing_if = "Constraints::is_empty")]
+    pub(crate) constraints: Constraints,
 }
 
 /// A file of the pool as the manifest keeps it.
@@ -56,18 +59,21 @@ impl Request {
             drop_nonfinite: false,
             labeled_by: None,
             dedup: None,
+            constraints: Constraints::default(),
         })
     }
 
     /// The same with what is known of the rows.
     pub(crate) fn knowing(self, known: &KnownArgs) -> (Self, SidePaths) {
-        let KnownArgs { labeled, labels, groups, scores, exclude, ids, labeled_by, drop_nonfinite } = known.clone();
+        let KnownArgs { labeled, labels, groups, scores, costs, exclude, ids, labeled_by, drop_nonfinite } =
+            known.clone();
         let side = SidePaths::new([
             // First, since lists of rows may go by them.
             (Role::Ids, ids),
             (Role::Labels, labels),
             (Role::Groups, groups),
             (Role::Scores, scores),
+            (Role::Costs, costs),
             (Role::Labeled, labeled),
             (Role::Exclude, exclude),
         ]);
@@ -106,6 +112,8 @@ pub(crate) struct Loaded {
     known: Annotations,
     known_bytes: u64,
     drop_nonfinite: bool,
+    /// What picks keep to.
+    pub(crate) constraints: Constraints,
 }
 
 /// Opens the pool and reads its side files.
@@ -124,6 +132,7 @@ pub(crate) fn load(request: &Request, side: &SidePaths, scratch: Option<&Path>) 
         known: Annotations::default(),
         known_bytes: 0,
         drop_nonfinite: request.drop_nonfinite,
+        constraints: request.constraints.clone(),
     };
     for (role, path) in side.iter() {
         let rows = side::Rows { n, ids: loaded.ids.as_ref(), by: request.labeled_by, column };
@@ -132,6 +141,7 @@ pub(crate) fn load(request: &Request, side: &SidePaths, scratch: Option<&Path>) 
             Role::Labels => loaded.known.labels.insert(side::classes(role, path, column, n)?).codes.len(),
             Role::Groups => loaded.known.groups.insert(side::classes(role, path, column, n)?).codes.len(),
             Role::Scores => loaded.known.scores.insert(side::numbers(role, path, column, n)?).len(),
+            Role::Costs => loaded.known.costs.insert(side::numbers(role, path, column, n)?).len(),
             Role::Labeled => {
                 loaded.labeled = rows.read(path)?;
                 loaded.labeled.len()
@@ -144,7 +154,7 @@ pub(crate) fn load(request: &Request, side: &SidePaths, scratch: Option<&Path>) 
         // In the pool and in its checked copy; names of classes pass through memory once as text.
         loaded.known_bytes += match role {
             Role::Labels | Role::Groups => 56 * entries as u64,
-            Role::Scores => 24 * entries as u64,
+            Role::Scores | Role::Costs => 24 * entries as u64,
             Role::Labeled | Role::Exclude | Role::Ids => 0,
         };
         loaded.side_files.push(side::record(role, path, entries)?);
@@ -196,6 +206,7 @@ impl Loaded {
             excluded: loaded.excluded.clone(),
             known,
             drop_nonfinite: loaded.drop_nonfinite,
+            constraints: loaded.constraints.clone(),
         };
         (loaded, pool)
     }

@@ -111,10 +111,13 @@ impl Order<'_> {
         let shape = Shape::of(pool, ctx);
         let rates = Rates::measure(ctx);
         let runs = self.runs(loaded.candidates())?;
+        let (constraints, most) = (&loaded.constraints, runs.iter().copied().max().unwrap_or(0));
+        let depth = |budget| constraints.depth(self.selector, budget, loaded.candidates());
         let mut plans: Vec<plan::Plan> =
-            runs.iter().map(|&budget| plan::plan(self.selector, &shape, budget, &rates)).collect();
+            runs.iter().map(|&budget| plan::plan(self.selector, &shape, depth(budget), &rates)).collect();
         plans.extend(dedup.map(|threshold| dedup::plan(&within_all(threshold), &shape, &rates)));
         let need = plans.iter().map(|plan| plan.peak_bytes).max().unwrap_or(0) + loaded.bytes() + limit.output_bytes;
+        let need = need + constraints.bytes(shape.n, shape.dim, most);
         memory::check(need, limit.max_memory)?;
         let secs: f64 = plans.iter().map(|plan| plan.secs).sum();
         if let (true, Some(&budget)) = (secs > crate::plan::LONG_SECS, runs.iter().max()) {

@@ -18,13 +18,16 @@ use crate::{messages, progress};
 /// Runs the command.
 pub(crate) fn run(args: SelectArgs) -> Result<ExitCode, Failure> {
     let began = Instant::now();
-    let budgets = usage::budgets(args.n.as_deref(), &args.other_tools)?;
+    // A budget of costs needs no count.
+    let all = args.constraints.cost_budget.map(|_| "100%");
+    let budgets = usage::budgets(args.n.as_deref().or(all), &args.other_tools)?;
     if let Some(text) = &args.method {
         // A name that is no method is known before any file is opened.
         usage::method(Some(text), 1, 1)?;
     }
     let (request, side) = Request::new(&args.read)?.knowing(&args.known);
-    let request = Request { dedup: args.dedup, ..request };
+    let constraints = args.constraints.constraints()?;
+    let request = Request { dedup: args.dedup, constraints, ..request };
     let targets = Targets::new(&args.output, args.rest.as_deref(), &request, &side)?;
     let writers = targets.begin(args.say.force)?;
     let mut ctx = args.run.context()?;

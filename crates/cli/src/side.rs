@@ -23,6 +23,7 @@ pub(crate) enum Role {
     Labels,
     Groups,
     Scores,
+    Costs,
     Exclude,
     Ids,
 }
@@ -35,6 +36,7 @@ impl Role {
             Role::Labels => "labels",
             Role::Groups => "groups",
             Role::Scores => "scores",
+            Role::Costs => "costs",
             Role::Exclude => "exclude",
             Role::Ids => "ids",
         }
@@ -101,7 +103,11 @@ pub(crate) fn classes(role: Role, path: &Path, named: Option<&str>, n: usize) ->
 
 /// Reads one number per row.
 pub(crate) fn numbers(role: Role, path: &Path, named: Option<&str>, n: usize) -> Result<Vec<f64>, Failure> {
-    let values = column(path, named, &["score", "scores", "value"])?.values;
+    let prefer: &[&str] = match role {
+        Role::Costs => &["cost", "costs"],
+        _ => &["score", "scores", "value"],
+    };
+    let values = column(path, named, prefer)?.values;
     expect_length(path, role.name(), values.len(), n)?;
     match values {
         SideColumn::Floats(values) => Ok(values),

@@ -11,6 +11,8 @@ pub struct Annotations {
     pub groups: Option<Classes>,
     /// A number of the user's own, such as a difficulty; higher is likelier taken. Finite.
     pub scores: Option<Vec<f64>>,
+    /// What labeling or keeping a row costs, for a budget of costs. Finite, 0 or more.
+    pub costs: Option<Vec<f64>>,
 }
 
 /// Classes, groups or strata of the rows: one code per row, and what each code is called.
@@ -51,26 +53,32 @@ impl Annotations {
             ("labels", self.labels.as_ref().map(|labels| labels.codes.len())),
             ("groups", self.groups.as_ref().map(|groups| groups.codes.len())),
             ("scores", self.scores.as_ref().map(Vec::len)),
+            ("costs", self.costs.as_ref().map(Vec::len)),
         ];
         for (what, len) in lengths {
             if let Some(got) = len.filter(|len| *len != n) {
                 return Err(Error::Length { what, got, n });
             }
         }
-        if let Some(scores) = &self.scores
-            && let Some(row) = scores.iter().position(|score| !score.is_finite())
-        {
-            return Err(Error::NotFinite { what: "scores", row, value: scores[row] });
-        }
-        Ok(())
+        let refuse = |what, rule, values: &Option<Vec<f64>>, is_wrong: fn(&f64) -> bool| {
+            let values = values.as_deref().unwrap_or_default();
+            match values.iter().position(is_wrong) {
+                Some(row) => Err(Error::Number { what, rule, row, value: values[row] }),
+                None => Ok(()),
+            }
+        };
+        refuse("scores", "finite", &self.scores, |score| !score.is_finite())?;
+        refuse("costs", "finite and 0 or more", &self.costs, |cost| !cost.is_finite() || *cost < 0.0)
     }
 
     /// The same of just these rows.
     pub(crate) fn keep(&self, rows: &[usize]) -> Self {
+        let numbers = |all: &Option<Vec<f64>>| all.as_ref().map(|all| rows.iter().map(|&row| all[row]).collect());
         Annotations {
             labels: self.labels.as_ref().map(|labels| labels.keep(rows)),
             groups: self.groups.as_ref().map(|groups| groups.keep(rows)),
-            scores: self.scores.as_ref().map(|scores| rows.iter().map(|&row| scores[row]).collect()),
+            scores: numbers(&self.scores),
+            costs: numbers(&self.costs),
         }
     }
 }

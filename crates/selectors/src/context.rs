@@ -7,6 +7,8 @@ use serde_json::Value;
 use subsel_kernels::{Isa, Kernels};
 
 use crate::Error;
+use crate::constraints::Rules;
+use crate::pool::CheckedPool;
 use crate::random::Stream;
 
 /// Rows of a chunk: sums that decide anything run over chunks of this many rows, whatever the block.
@@ -52,6 +54,7 @@ pub struct Context {
     block_rows: Option<usize>,
     progress: Arc<dyn Progress>,
     cancel: Arc<AtomicBool>,
+    rules: Option<Rules>,
     warnings: Vec<String>,
     events: serde_json::Map<String, Value>,
 }
@@ -83,6 +86,7 @@ impl Context {
             block_rows: settings.block_rows,
             progress: Arc::new(Silent),
             cancel: Arc::default(),
+            rules: None,
             warnings: Vec::new(),
             events: serde_json::Map::new(),
         })
@@ -140,6 +144,28 @@ impl Context {
     /// [`Error::Interrupted`] if so.
     pub fn go_on(&self) -> Result<(), Error> {
         if self.cancel.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
+    /// Asks the rules of the run whether a row may be picked; if so, it counts as picked. A method that
+    /// [asks](crate::Asks::BeforeEach) does so for every row it is about to pick.
+    ///
+    /// # Errors
+    /// Reading.
+    pub(crate) fn take(&mut self, pool: &CheckedPool<'_>, row: usize) -> Result<bool, Error> {
+        let Some(mut rules) = self.rules.take() else { return Ok(true) };
+        let taken = rules.take(pool, row, self);
+        self.rules = Some(rules);
+        taken
+    }
+
+    /// Whether the run has rules.
+    pub(crate) fn has_rules(&self) -> bool {
+        self.rules.is_some()
+    }
+
+    /// Sets the rules of the run and gives those before.
+    pub(crate) fn set_rules(&mut self, rules: Option<Rules>) -> Option<Rules> {
+        std::mem::replace(&mut self.rules, rules)
     }
 
     /// Warns the user; shown in the summary and kept in the manifest.

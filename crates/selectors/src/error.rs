@@ -63,11 +63,13 @@ pub enum Error {
         /// The pool's rows.
         n: usize,
     },
-    /// A list of numbers with one that is none.
-    #[error("{what} must be finite, and that of row {row} is {value}")]
-    NotFinite {
+    /// A list of numbers with one that breaks its rule.
+    #[error("{what} must be {rule}, and that of row {row} is {value}")]
+    Number {
         /// Which list.
         what: &'static str,
+        /// What is required.
+        rule: &'static str,
         /// The row.
         row: usize,
         /// What it has.
@@ -100,6 +102,16 @@ pub enum Error {
         what: &'static str,
         /// How to give it.
         hint: &'static str,
+    },
+    /// A rule for the picks that cannot be kept.
+    #[error("`{rule}`: {detail}")]
+    Rule {
+        /// The rule as it is written.
+        rule: String,
+        /// What is wrong.
+        detail: String,
+        /// What to do.
+        hint: String,
     },
     /// Gram-Schmidt ran out of directions and was told to fail then.
     #[error("the first {rank} picks and labeled rows span every row left, so {budget} picks are beyond the rank")]
@@ -135,6 +147,7 @@ impl Error {
                 Some(format!("`-n {candidates}` or `-n 100%` ranks all of them; labeled and excluded rows are no candidates"))
             }
             Error::Missing { hint, .. } => Some((*hint).into()),
+            Error::Rule { hint, .. } => Some(hint.clone()),
             Error::Memory { .. } => {
                 Some("raise `--max-memory`, use fewer threads, or choose a method that keeps less (`subsel plan` compares them)".into())
             }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::method::{Build, MethodInfo, Selector};
+use crate::method::{Build, BuildAs, MethodInfo, Selector};
 use crate::methods::then::Then;
 use crate::registry;
 
@@ -64,11 +64,11 @@ fn methods() -> impl Iterator<Item = (&'static MethodInfo, Build)> + Clone {
 }
 
 /// Reads the text of one thing of a list, without chains. `what` it is, for messages.
-pub(crate) fn parse_listed<T>(
+pub(crate) fn parse_listed<T: ?Sized + 'static>(
     text: &str,
     what: &str,
-    list: impl Iterator<Item = (&'static MethodInfo, fn(Map<String, Value>) -> Result<T, String>)> + Clone,
-) -> Result<T, GrammarError> {
+    list: impl Iterator<Item = (&'static MethodInfo, BuildAs<T>)> + Clone,
+) -> Result<Box<T>, GrammarError> {
     let reader = Reader { text };
     let (name, settings) = text.split_once(':').map_or((text, None), |(name, settings)| (name, Some(settings)));
     let (info, build) = reader.listed(name, 0, what, list)?;
@@ -213,13 +213,13 @@ impl Reader<'_> {
         Ok(found)
     }
 
-    fn build<T>(
+    fn build<T: ?Sized>(
         &self,
         info: &MethodInfo,
-        build: fn(Map<String, Value>) -> Result<T, String>,
+        build: BuildAs<T>,
         settings: Vec<Setting>,
         at: usize,
-    ) -> Result<T, GrammarError> {
+    ) -> Result<Box<T>, GrammarError> {
         // One by one first, so that the error can point at the setting that is wrong.
         for setting in &settings {
             let alone = Map::from_iter([(setting.key.clone(), setting.value.clone())]);

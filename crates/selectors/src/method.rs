@@ -50,6 +50,17 @@ pub struct ParamInfo {
     pub doc: &'static str,
 }
 
+/// How a method keeps to the constraints of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// Not at all: its picks are walked past those that are refused.
+    Never,
+    /// It asks before each pick, and leaves a row that is refused out of play.
+    BeforeEach,
+    /// It sees to it that the methods it is made of do.
+    Itself,
+}
+
 /// A method with its settings.
 pub trait Selector: Debug + Send + Sync {
     /// Facts about the method.
@@ -81,6 +92,11 @@ pub trait Selector: Debug + Send + Sync {
         false
     }
 
+    /// How a run keeps to the pool's [`Constraints`](crate::Constraints).
+    fn asks(&self) -> Asks {
+        Asks::Never
+    }
+
     /// What a run on a pool of this shape will cost beyond checking it.
     fn plan(&self, shape: &Shape, budget: usize) -> Work;
 
@@ -94,7 +110,10 @@ pub trait Selector: Debug + Send + Sync {
 }
 
 /// Makes a selector from settings by name.
-pub type Build = fn(Map<String, Value>) -> Result<Box<dyn Selector>, String>;
+pub type Build = BuildAs<dyn Selector>;
+
+/// Makes something from settings by name.
+pub type BuildAs<T> = fn(Map<String, Value>) -> Result<Box<T>, String>;
 
 /// A method of the registry: its facts, and how settings become a selector.
 pub struct Entry {

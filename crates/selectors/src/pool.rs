@@ -11,6 +11,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::Error;
 use crate::annotations::{Annotations, Classes};
+use crate::constraints::Constraints;
 use crate::context::Context;
 use crate::distinct::Distinct;
 use crate::scan::{self, BlockAt};
@@ -29,12 +30,21 @@ pub struct Pool<'a> {
     pub known: Annotations,
     /// Leave rows with NaN or infinite values out of the pool instead of refusing it.
     pub drop_nonfinite: bool,
+    /// What picks must keep to.
+    pub constraints: Constraints,
 }
 
 impl<'a> Pool<'a> {
     /// A pool of embeddings alone.
     pub fn new(source: &'a dyn RowSource) -> Self {
-        Pool { source, labeled: Vec::new(), excluded: Vec::new(), known: Annotations::default(), drop_nonfinite: false }
+        Pool {
+            source,
+            labeled: Vec::new(),
+            excluded: Vec::new(),
+            known: Annotations::default(),
+            drop_nonfinite: false,
+            constraints: Constraints::default(),
+        }
     }
 }
 
@@ -67,6 +77,7 @@ pub struct CheckedPool<'a> {
     n_candidates: usize,
     labeled: Vec<usize>,
     known: Annotations,
+    constraints: Constraints,
     facts: PoolFacts,
 }
 
@@ -122,6 +133,7 @@ impl<'a> CheckedPool<'a> {
             n_candidates,
             labeled,
             known: pool.known.clone(),
+            constraints: pool.constraints.clone(),
             facts,
         };
         if whole.facts.dropped_rows == 0 {
@@ -143,6 +155,7 @@ impl<'a> CheckedPool<'a> {
             candidate,
             labeled: self.labeled.iter().filter_map(|row| rows.binary_search(row).ok()).collect(),
             known: self.known.keep(&rows),
+            constraints: self.constraints.clone(),
             facts: self.facts.clone(),
             scaling: self.scaling.as_ref().map(|scaling| Scaling {
                 kernels: scaling.kernels,
@@ -157,14 +170,43 @@ impl<'a> CheckedPool<'a> {
         }
     }
 
-    /// Lets these rows, by the numbers the user knows, not be picked from now on; they still count as pool.
-    pub fn exclude(&mut self, rows: &[usize]) {
-        for row in rows {
-            if let Some(row) = self.local(*row) {
-                self.candidate[row] = false;
-            }
+    /// Another of the same.
+    pub(crate) fn copy(&self) -> CheckedPool<'a> {
+        CheckedPool {
+            origin: self.origin.clone(),
+            scaling: self.scaling.clone(),
+            sq_norms: self.sq_norms.clone(),
+            candidate: self.candidate.clone(),
+            n_candidates: self.n_candidates,
+            labeled: self.labeled.clone(),
+            known: self.known.clone(),
+            constraints: self.constraints.clone(),
+            facts: self.facts.clone(),
+        }
+    }
+
+    /// Lets the candidates of which `is_barred` not be picked from now on.
+    pub(crate) fn bar(&mut self, is_barred: impl Fn(usize) -> bool) {
+        for row in 0..self.len() {
+            self.candidate[row] &= !is_barred(row);
         }
         self.n_candidates = self.candidate.iter().filter(|candidate| **candidate).count();
+    }
+
+    /// Counts these rows as labeled from now on.
+    pub(crate) fn label(&mut self, rows: &[usize]) {
+        rows.iter().for_each(|&row| self.candidate[row] = false);
+        self.n_candidates = self.candidate.iter().filter(|candidate| **candidate).count();
+        self.labeled.extend_from_slice(rows);
+        self.labeled.sort_unstable();
+        self.labeled.dedup();
+    }
+
+    /// Lets these rows, by the numbers the user knows, not be picked from now on; they still count as pool.
+    pub fn exclude(&mut self, rows: &[usize]) {
+        let mut barred = vec![false; self.len()];
+        rows.iter().filter_map(|row| self.local(*row)).for_each(|row| barred[row] = true);
+        self.bar(|row| barred[row]);
     }
 
     /// The same pool with rows scaled to Euclidean length 1, for methods that go by direction; zero rows stay zero.
@@ -174,7 +216,7 @@ impl<'a> CheckedPool<'a> {
     /// Whatever reading meets.
     pub fn unit(&self, ctx: &Context) -> Result<CheckedPool<'a>, Error> {
         if self.scaling.is_some() {
-            return Ok(self.keep((0..self.len()).collect()));
+            return Ok(self.copy());
         }
         let mut unit = CheckedPool {
             origin: self.origin.clone(),
@@ -184,6 +226,7 @@ impl<'a> CheckedPool<'a> {
             n_candidates: self.n_candidates,
             labeled: self.labeled.clone(),
             known: self.known.clone(),
+            constraints: self.constraints.clone(),
             facts: self.facts.clone(),
         };
         // Rounding leaves norms that are not quite 1, and error bounds of products need the true ones.
@@ -281,6 +324,36 @@ impl<'a> CheckedPool<'a> {
     pub(crate) fn needed_scores(&self, method: &'static str) -> Result<&[f64], Error> {
         let hint = "`--scores FILE` gives one number per row: a difficulty from training, or one of `subsel score`";
         self.scores().ok_or(Error::Missing { method, what: "scores", hint })
+    }
+
+    /// Costs of the rows, where they are known.
+    pub fn costs(&self) -> Option<&[f64]> {
+        self.known.costs.as_deref()
+    }
+
+    /// What picks must keep to.
+    pub fn constraints(&self) -> &Constraints {
+        &self.constraints
+    }
+
+    /// The rows by the numbers the user knows, ascending, where they are not all.
+    pub(crate) fn numbers(&self) -> Option<&[usize]> {
+        match &self.origin {
+            Origin::Whole(_) => None,
+            Origin::Some { rows, .. } => Some(rows),
+        }
+    }
+
+    /// Reads one row as given, whatever the scaling, into `out` `(d,)`.
+    ///
+    /// # Errors
+    /// Whatever reading meets.
+    pub(crate) fn raw_f32(&self, ctx: &Context, row: usize, out: &mut Vec<f32>) -> Result<(), Error> {
+        let mut scratch = Block::default();
+        let found = self.origin.gather(&[row], &mut scratch)?;
+        out.resize(self.dim(), 0.0);
+        ctx.kernels().widen(found, out);
+        Ok(())
     }
 
     /// What checking learned.

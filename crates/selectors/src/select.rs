@@ -1,6 +1,7 @@
 //! The one way in: checks the settings and the pool once, then lets the method run.
 
 use crate::Error;
+use crate::constraints;
 use crate::context::Context;
 use crate::method::Selector;
 use crate::pool::{CheckedPool, Pool};
@@ -36,12 +37,13 @@ pub fn select_checked(
     }
     warn_of_pool(pool, budget, ctx);
     let mut picks = Vec::new();
-    let complete = match selector.run(pool, budget, ctx, &mut picks) {
+    let complete = match constraints::run(selector, pool, budget, false, ctx, &mut picks) {
         Ok(()) => true,
         Err(Error::Interrupted) if selector.nested() && !picks.is_empty() => false,
         Err(error) => return Err(error),
     };
-    debug_assert!(!complete || picks.len() == budget || selector.gives_fewer(), "{} of {budget} picks", picks.len());
+    let may_end_early = selector.gives_fewer() || pool.constraints().cost_budget.is_some();
+    debug_assert!(!complete || picks.len() == budget || may_end_early, "{} of {budget} picks", picks.len());
     for pick in &mut picks {
         pick.row = pool.global(pick.row);
         pick.reason.renumber(|row| pool.global(row));

@@ -14,7 +14,7 @@ pub use neighborhood::{Density, KDistance, Typicality};
 use crate::Error;
 use crate::context::Context;
 use crate::grammar::{self, GrammarError};
-use crate::method::{MethodInfo, Selector, settings_of};
+use crate::method::{BuildAs, MethodInfo, Selector, settings_of};
 use crate::methods::norm::{Norm, norms};
 use crate::methods::prototypicality::Prototypicality;
 use crate::methods::zcore::ZCore;
@@ -54,7 +54,7 @@ pub struct ScoreEntry {
     /// What its scores are.
     pub score: &'static str,
     /// Builds one from settings by name; those not named keep their defaults.
-    pub build: fn(Map<String, Value>) -> Result<Box<dyn Scorer>, String>,
+    pub build: BuildAs<dyn Scorer>,
 }
 
 /// All scorers, in the order in which they are listed.

@@ -13,11 +13,15 @@
 //! canonical too, since they decide how randomness is consumed; bounds that only order a heap need not be.
 
 mod drawn;
+mod driver;
+mod far;
 mod largest;
 mod nearest;
 mod tree;
 
 pub(crate) use drawn::Drawn;
+pub(crate) use driver::Driver;
+pub(crate) use far::pick_far;
 pub(crate) use largest::Largest;
 pub(crate) use nearest::{Nearest, RefreshRule};
 

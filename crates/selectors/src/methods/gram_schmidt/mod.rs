@@ -9,14 +9,14 @@ use serde_json::{Map, Value, json};
 
 use crate::Error;
 use crate::context::Context;
-use crate::method::{MethodInfo, ParamInfo, Selector, params_of};
+use crate::method::{Asks, MethodInfo, ParamInfo, Selector, params_of};
 use crate::methods::norm::{self, NormName, PickRule};
 use crate::methods::random;
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
 use crate::random::Draws;
 use crate::selection::{Pick, Reason};
-use crate::shrinking::{Drawn, Largest, Shrinking};
+use crate::shrinking::{Drawn, Driver, Largest, Shrinking};
 use residuals::Residuals;
 
 pub(crate) static INFO: MethodInfo = MethodInfo {
@@ -90,12 +90,6 @@ pub struct GramSchmidt {
     pub on_exhaustion: OnExhaustion,
 }
 
-/// Draws or maximizes over residual norms.
-enum Driver {
-    Drawn(Drawn),
-    Largest(Largest),
-}
-
 impl Selector for GramSchmidt {
     fn info(&self) -> &'static MethodInfo {
         &INFO
@@ -103,6 +97,10 @@ impl Selector for GramSchmidt {
 
     fn params(&self) -> Map<String, Value> {
         params_of(self)
+    }
+
+    fn asks(&self) -> Asks {
+        Asks::BeforeEach
     }
 
     fn plan(&self, shape: &Shape, budget: usize) -> Work {
@@ -147,8 +145,11 @@ impl Selector for GramSchmidt {
         while picks.len() < budget {
             let next = if residuals.span_is_whole() { None } else { driver.next(ctx, &mut residuals)? };
             if let Some((row, residual)) = next {
-                residuals.add(ctx, row)?;
                 in_play[row] = false;
+                if !ctx.take(pool, row)? {
+                    continue;
+                }
+                residuals.add(ctx, row)?;
                 let norm = pool.sq_norms()[row].sqrt();
                 picks.push(Pick::new(row, residual, Reason::Residual { residual, norm, pass }));
                 ctx.progress().at(picks.len() as u64);
@@ -163,7 +164,8 @@ impl Selector for GramSchmidt {
                     driver.reset(&residuals.bounds());
                 }
                 OnExhaustion::Norm | OnExhaustion::Restart => {
-                    finish(pool, &in_play, self.on_exhaustion, budget, ctx, picks);
+                    finish(pool, &in_play, self.on_exhaustion, budget, ctx, picks)?;
+                    break;
                 }
             }
         }
@@ -189,14 +191,12 @@ impl GramSchmidt {
         budget: usize,
         ctx: &mut Context,
     ) {
-        match driver {
-            Driver::Drawn(drawn) => ctx.record("trials", drawn.trials()),
-            Driver::Largest(largest) => ctx.record("evaluations", largest.evaluations()),
-        }
+        driver.record(ctx);
         if let Some(first) = restarts.first() {
             ctx.warn(format!(
-                "the first {first} picks span every row left, so {budget} picks are beyond the rank: {} new pass(es) were begun",
-                restarts.len()
+                "the first {first} picks span every row left, so {budget} picks are beyond the rank: {} new {} begun",
+                restarts.len(),
+                if restarts.len() == 1 { "pass was" } else { "passes were" }
             ));
         }
         ctx.record("restarts", json!(restarts));
@@ -212,30 +212,19 @@ fn finish(
     budget: usize,
     ctx: &mut Context,
     picks: &mut Vec<Pick>,
-) {
+) -> Result<(), Error> {
     if rule == OnExhaustion::Restart {
-        ctx.warn("all rows left are zero: the rest was drawn uniformly");
         return random::fill(pool, budget, ctx, picks);
     }
-    ctx.record("finished_by_norm", budget - picks.len());
+    let before = picks.len();
     let norms: Vec<f64> = pool.sq_norms().iter().map(|sq| sq.sqrt()).collect();
     let rest = in_play.iter().enumerate().filter_map(|(row, is)| is.then_some(row));
-    let rows = norm::draw(pool, ctx.stream("gram-schmidt-norm"), &norms, rest, budget - picks.len());
-    picks.extend(rows.into_iter().map(|row| Pick::new(row, norms[row], Reason::Norm { norm: norms[row] })));
-}
-
-impl Driver {
-    fn next(&mut self, ctx: &Context, residuals: &mut Residuals<'_>) -> Result<Option<(usize, f64)>, Error> {
-        Ok(match self {
-            Driver::Drawn(drawn) => drawn.next(ctx, residuals)?.map(|found| (found.row, found.value)),
-            Driver::Largest(largest) => largest.next(ctx, residuals)?.map(|found| (found.row, found.value)),
-        })
-    }
-
-    fn reset(&mut self, bounds: &[f64]) {
-        match self {
-            Driver::Drawn(drawn) => drawn.reset(bounds),
-            Driver::Largest(largest) => largest.reset(bounds),
+    let depth = if ctx.has_rules() { pool.n_candidates() } else { budget - before };
+    for row in norm::draw(pool, ctx.stream("gram-schmidt-norm"), &norms, rest, depth) {
+        if picks.len() < budget && ctx.take(pool, row)? {
+            picks.push(Pick::new(row, norms[row], Reason::Norm { norm: norms[row] }));
         }
     }
+    ctx.record("finished_by_norm", picks.len() - before);
+    Ok(())
 }

@@ -5,12 +5,11 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::context::Context;
-use crate::method::{MethodInfo, ParamInfo, Selector, params_of};
-use crate::methods::random;
+use crate::method::{Asks, MethodInfo, ParamInfo, Selector, params_of};
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
-use crate::selection::{Pick, Reason};
-use crate::shrinking::{Largest, Nearest, RefreshRule, Shrinking};
+use crate::selection::Pick;
+use crate::shrinking::{self, Largest, Nearest, RefreshRule, pick_far};
 use crate::start::Start;
 
 #[cfg(test)]
@@ -83,6 +82,10 @@ impl Selector for KCenter {
         params_of(self)
     }
 
+    fn asks(&self) -> Asks {
+        Asks::BeforeEach
+    }
+
     fn plan(&self, shape: &Shape, budget: usize) -> Work {
         let (n, d) = (shape.n as f64, shape.dim as f64);
         let taken = budget + shape.labeled;
@@ -110,34 +113,8 @@ impl Selector for KCenter {
             Driver::Lazy => RefreshRule::Paid,
             Driver::Full => RefreshRule::Always,
         };
-        let mut nearest = Nearest::new(pool, rule);
-        nearest.add_all(ctx, pool.labeled())?;
-        if pool.labeled().is_empty() {
-            let row = self.start.row(pool, ctx)?;
-            nearest.add_all(ctx, &[row])?;
-            picks.push(Pick::new(row, f64::MAX, Reason::Start));
-        }
-        nearest.bring_all_up_to_date(ctx)?;
-        let mut bounds = nearest.bounds();
-        picks.iter().for_each(|pick| bounds[pick.row] = 0.0);
-        let mut largest = Largest::new(&bounds);
-        drop(bounds);
-        ctx.progress().begin("picking", budget as u64);
-        while picks.len() < budget {
-            let Some(found) = largest.next(ctx, &mut nearest)? else {
-                ctx.warn(format!(
-                    "after {} picks every row left coincides with a taken one: the rest was drawn uniformly",
-                    picks.len()
-                ));
-                random::fill(pool, budget, ctx, picks);
-                break;
-            };
-            let (near, distance) = nearest.nearest(found.row);
-            picks.push(Pick::new(found.row, distance, Reason::Far { nearest: near, distance }));
-            nearest.add(ctx, found.row)?;
-            ctx.progress().at(picks.len() as u64);
-        }
-        ctx.record("evaluations", largest.evaluations());
+        let driver = |bounds: &[f64]| shrinking::Driver::Largest(Largest::new(bounds));
+        pick_far(pool, self.start, rule, driver, budget, ctx, picks)?.record(ctx);
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::selection::Reason;
 use crate::testing::{line_pool, matrix_pool, mixture_pool, picks_of, select_rows};
 
 fn from(row: usize, driver: Driver) -> KCenter {

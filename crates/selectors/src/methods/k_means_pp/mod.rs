@@ -5,13 +5,12 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::context::Context;
-use crate::method::{MethodInfo, ParamInfo, Selector, params_of};
-use crate::methods::random;
+use crate::method::{Asks, MethodInfo, ParamInfo, Selector, params_of};
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
 use crate::random::Draws;
-use crate::selection::{Pick, Reason};
-use crate::shrinking::{Drawn, Nearest, RefreshRule, Shrinking};
+use crate::selection::Pick;
+use crate::shrinking::{Drawn, Driver, Nearest, RefreshRule, pick_far};
 use crate::start::Start;
 
 #[cfg(test)]
@@ -64,6 +63,10 @@ impl Selector for KMeansPp {
         params_of(self)
     }
 
+    fn asks(&self) -> Asks {
+        Asks::BeforeEach
+    }
+
     fn plan(&self, shape: &Shape, budget: usize) -> Work {
         let (n, d, taken) = (shape.n as f64, shape.dim as f64, budget + shape.labeled);
         Work {
@@ -82,34 +85,9 @@ impl Selector for KMeansPp {
         ctx: &mut Context,
         picks: &mut Vec<Pick>,
     ) -> Result<(), Error> {
-        let mut nearest = Nearest::new(pool, RefreshRule::Paid);
-        nearest.add_all(ctx, pool.labeled())?;
-        if pool.labeled().is_empty() {
-            let row = self.start.row(pool, ctx)?;
-            nearest.add_all(ctx, &[row])?;
-            picks.push(Pick::new(row, f64::MAX, Reason::Start));
-        }
-        nearest.bring_all_up_to_date(ctx)?;
-        let mut bounds = nearest.bounds();
-        picks.iter().for_each(|pick| bounds[pick.row] = 0.0);
-        let mut drawn = Drawn::new(&bounds, Draws::new(ctx.stream("k-means-pp")));
-        drop(bounds);
-        ctx.progress().begin("picking", budget as u64);
-        while picks.len() < budget {
-            let Some(found) = drawn.next(ctx, &mut nearest)? else {
-                ctx.warn(format!(
-                    "after {} picks every row left coincides with a taken one: the rest was drawn uniformly",
-                    picks.len()
-                ));
-                random::fill(pool, budget, ctx, picks);
-                break;
-            };
-            let (near, distance) = nearest.nearest(found.row);
-            picks.push(Pick::new(found.row, distance, Reason::Far { nearest: near, distance }));
-            nearest.add(ctx, found.row)?;
-            ctx.progress().at(picks.len() as u64);
-        }
-        ctx.record("trials", drawn.trials());
+        let draws = Draws::new(ctx.stream("k-means-pp"));
+        let driver = |bounds: &[f64]| Driver::Drawn(Drawn::new(bounds, draws));
+        pick_far(pool, self.start, RefreshRule::Paid, driver, budget, ctx, picks)?.record(ctx);
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::selection::Reason;
 use crate::testing::{chi_square_ok, line_pool, mixture_pool, picks_of, select_rows};
 
 const POINTS: [f32; 9] = [0., 1., 2., 3., 4., 7., 8., 9., 15.];

@@ -206,6 +206,16 @@ impl<'p> Cover<'p> {
         self.cover(ctx, &[row])
     }
 
+    /// Leaves out a row that may not be picked: it is no candidate from now on.
+    pub(crate) fn pass_over(&mut self, row: usize) {
+        self.taken.push(row);
+    }
+
+    /// Candidates that were neither taken nor passed over.
+    pub(crate) fn n_left(&self) -> usize {
+        self.pool.n_candidates() - self.taken.len()
+    }
+
     /// Covers the balls of these rows.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::Error;
 use crate::annotations::Classes;
 use crate::context::Context;
-use crate::method::{MethodInfo, ParamInfo, Selector, params_of};
+use crate::method::{Asks, MethodInfo, ParamInfo, Selector, params_of};
 use crate::methods::random;
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
@@ -187,6 +187,10 @@ impl Selector for ProbCover {
         self.on_covered == OnCovered::Stop
     }
 
+    fn asks(&self) -> Asks {
+        Asks::BeforeEach
+    }
+
     fn plan(&self, shape: &Shape, budget: usize) -> Work {
         let (n, d) = (shape.n as f64, shape.dim as f64);
         let delta = self.delta.plan(shape, self.classes.count(None));
@@ -220,13 +224,18 @@ impl Selector for ProbCover {
         let (mut lap, mut in_first) = (1, 0);
         while picks.len() < budget {
             let Some((row, gain)) = cover.best(ctx)? else {
-                if self.begin_anew(pool, budget, ctx, picks) {
+                // Where rules refuse rows, all candidates may have had their turn before there are enough picks.
+                if cover.n_left() > 0 && self.begin_anew(pool, budget, ctx, picks)? {
                     cover.reset();
                     lap += 1;
                     continue;
                 }
                 break;
             };
+            if !ctx.take(pool, row)? {
+                cover.pass_over(row);
+                continue;
+            }
             picks.push(Pick::new(row, f64::from(gain), Reason::Covers { rows: gain as usize, lap }));
             // Nothing asks for the gains after the last pick.
             if picks.len() < budget || lap == 1 {
@@ -245,7 +254,13 @@ impl Selector for ProbCover {
 
 impl ProbCover {
     /// Nothing more can be covered. Whether to go on covering; fills the picks where that is asked for.
-    fn begin_anew(&self, pool: &CheckedPool<'_>, budget: usize, ctx: &mut Context, picks: &mut Vec<Pick>) -> bool {
+    fn begin_anew(
+        &self,
+        pool: &CheckedPool<'_>,
+        budget: usize,
+        ctx: &mut Context,
+        picks: &mut Vec<Pick>,
+    ) -> Result<bool, Error> {
         let then = match self.on_covered {
             OnCovered::Reset => "covering began anew",
             OnCovered::Random => "the rest was drawn uniformly",
@@ -253,9 +268,9 @@ impl ProbCover {
         };
         ctx.warn_once("all that candidates can cover was covered after", format!("{} picks: {then}", picks.len()));
         if self.on_covered == OnCovered::Random {
-            random::fill(pool, budget, ctx, picks);
+            random::fill(pool, budget, ctx, picks)?;
         }
-        self.on_covered == OnCovered::Reset
+        Ok(self.on_covered == OnCovered::Reset)
     }
 }
 

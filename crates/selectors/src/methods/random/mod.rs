@@ -85,13 +85,23 @@ pub(crate) fn draw_uniform(
 }
 
 /// Fills `picks` up to `budget` with uniformly drawn candidates that are not among them.
-pub(crate) fn fill(pool: &CheckedPool<'_>, budget: usize, ctx: &mut Context, picks: &mut Vec<Pick>) {
+pub(crate) fn fill(
+    pool: &CheckedPool<'_>,
+    budget: usize,
+    ctx: &mut Context,
+    picks: &mut Vec<Pick>,
+) -> Result<(), Error> {
     let mut taken = vec![false; pool.len()];
     picks.iter().for_each(|pick| taken[pick.row] = true);
+    let before = picks.len();
+    ctx.warn(format!("after {before} picks nothing tells the rows left apart: the rest was drawn uniformly"));
     let rest = pool.candidates().filter(|row| !taken[*row]);
-    let missing = budget - picks.len();
-    for (_, row) in draw_uniform(pool, ctx.stream("fill"), rest, missing) {
-        picks.push(Pick::new(row, 0.0, Reason::Fill));
+    let depth = if ctx.has_rules() { pool.n_candidates() } else { budget - before };
+    for (_, row) in draw_uniform(pool, ctx.stream("fill"), rest, depth) {
+        if picks.len() < budget && ctx.take(pool, row)? {
+            picks.push(Pick::new(row, 0.0, Reason::Fill));
+        }
     }
-    ctx.record("filled_at_random", missing);
+    ctx.record("filled_at_random", picks.len() - before);
+    Ok(())
 }

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::Error;
+use crate::constraints;
 use crate::context::Context;
-use crate::method::{MethodInfo, Selector};
+use crate::method::{Asks, MethodInfo, Selector};
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
 use crate::selection::Pick;
@@ -81,6 +82,10 @@ impl Selector for Then {
         self.second.check()
     }
 
+    fn asks(&self) -> Asks {
+        Asks::Itself
+    }
+
     fn plan(&self, shape: &Shape, budget: usize) -> Work {
         let between = self.first_budget(budget, shape.n);
         let first = self.first.plan(shape, between);
@@ -104,7 +109,8 @@ impl Selector for Then {
         picks: &mut Vec<Pick>,
     ) -> Result<(), Error> {
         let mut taken = Vec::new();
-        self.first.run(pool, self.first_budget(budget, pool.n_candidates()), ctx, &mut taken)?;
+        let most = self.first_budget(budget, pool.n_candidates());
+        constraints::run(&*self.first, pool, most, true, ctx, &mut taken)?;
         let mut rows: Vec<usize> = taken.iter().map(|pick| pick.row).collect();
         drop(taken);
         rows.extend(pool.labeled());
@@ -113,7 +119,7 @@ impl Selector for Then {
         // A seed of its own: the same method twice must not meet its own keys again.
         let seed = ctx.seed();
         ctx.set_seed(ctx.stream("then").bits(0));
-        let result = self.second.run(&view, budget, ctx, picks);
+        let result = constraints::run(&*self.second, &view, budget.min(view.n_candidates()), true, ctx, picks);
         ctx.set_seed(seed);
         picks.iter_mut().for_each(|pick| pick.reason.renumber(|row| rows[row]));
         picks.iter_mut().for_each(|pick| pick.row = rows[pick.row]);
