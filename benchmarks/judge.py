@@ -35,3 +35,32 @@ def first_difference(picks, expected):
         return None
     at = different[0]
     return f"{len(different)} picks differ, the first at rank {at + 1}: row {picks[at]}, expected {expected[at]}"
+
+
+def nearest_dists(X, picks, block=8192):
+    """Distance of every row to its nearest pick."""
+    centers = X[picks].astype(np.float64)
+    return np.sqrt(np.concatenate([nearest_sq_dists(rows, centers) for rows in blocks(X, block)]))
+
+
+def inertia(X, centers, block=8192):
+    """Mean squared distance of the rows to their nearest center."""
+    return float(sum(nearest_sq_dists(rows, centers.astype(np.float64)).sum() for rows in blocks(X, block)) / len(X))
+
+
+def typicality_dist(X, picks, k=20):
+    """Mean distance of the picks to the `k` rows nearest to each: small where picks lie in dense places."""
+    rows, picked = X.astype(np.float64), X[picks].astype(np.float64)
+    sq_dists = np.einsum("ij,ij->i", rows, rows) - 2 * picked @ rows.T + np.einsum("ij,ij->i", picked, picked)[:, None]
+    nearest = np.partition(sq_dists, k, axis=1)[:, : k + 1]
+    nearest.sort(axis=1)
+    return float(np.sqrt(np.maximum(nearest[:, 1:], 0)).mean())
+
+
+def blocks(X, size):
+    return (X[start : start + size].astype(np.float64) for start in range(0, len(X), size))
+
+
+def nearest_sq_dists(rows, centers):
+    sq_dists = np.einsum("ij,ij->i", centers, centers) - 2 * rows @ centers.T
+    return np.maximum(sq_dists.min(axis=1) + np.einsum("ij,ij->i", rows, rows), 0)

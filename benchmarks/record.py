@@ -32,11 +32,11 @@ def cores():
 class Record:
     """Shows every row and, unless `path` is `None`, appends it at once: a later bench may fail."""
 
-    def __init__(self, keep):
+    def __init__(self, keep, path=None):
         self.date = datetime.date.today().isoformat()
         self.machine = machine()
         slug = re.sub(r"[^a-z0-9]+", "-", re.sub(r"\((r|tm)\)", "", self.machine.lower())).strip("-")
-        self.path = FOLDER / f"{slug}-{self.date}.csv" if keep else None
+        self.path = (path or FOLDER / f"{slug}-{self.date}.csv") if keep else None
         self.wrong = 0
 
     def add(self, bench, implementation, *, wall_s=None, cpu_s=None, peak_mib=None, quality="", answer_ok=None, note=""):

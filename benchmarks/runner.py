@@ -33,7 +33,7 @@ class Failed(Exception):
 
 def run(command, threads, *options):
     """One run: measurements of the process and whatever JSON object it printed."""
-    names = ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "RAYON_NUM_THREADS"]
+    names = ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "RAYON_NUM_THREADS", "NUMBA_NUM_THREADS"]
     environment = os.environ | {name: str(threads) for name in names}
     with tempfile.NamedTemporaryFile("r", suffix=".json") as report:
         measure = [sys.executable, "-S", "-E", str(HERE / "measure.py"), *options, report.name, "--", *command]

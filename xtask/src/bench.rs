@@ -1,5 +1,6 @@
 //! Measures the program beside naive implementations. The peers are numpy and scipy, so the harness is Python
 //! (`benchmarks/`); this builds the program, makes a pinned Python environment under `target/` and starts it.
+//! The bench `peers` makes another one for other people's packages by itself.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

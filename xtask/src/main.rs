@@ -23,7 +23,8 @@ tasks:
                           fuzz targets, miri
   bench [NAME...] [--tiny]
                           measures beside naive implementations; appends to benchmarks/record (`--tiny`: one quick run
-                          of each at a small size, nothing recorded)";
+                          of each at a small size, nothing recorded); `bench peers` installs others' packages
+                          into target/ and measures beside them";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
