@@ -10,7 +10,7 @@ use subsel_formats::{SideColumn, SideOptions, read_column};
 use crate::args::VerifyArgs;
 use crate::failure::Failure;
 use crate::input::{Request, file_records, load};
-use crate::manifest::{Manifest, rows_hash};
+use crate::manifest::{BudgetRecord, Manifest, rows_hash};
 use crate::messages::{self, count, counted};
 use crate::run::{MemoryLimit, Order, check_pool, context};
 use crate::side::SidePaths;
@@ -112,7 +112,15 @@ fn repeat(
         return Ok(vec![Difference { part: "data", detail }]);
     }
     // What an interrupted run had picked are the picks for that many.
-    let budgets: Vec<Budget> = manifest.budgets.iter().map(|budget| Budget::Count(budget.picks)).collect();
+    let as_made = |budget: &BudgetRecord| Ok(vec![Budget::Count(budget.picks)]);
+    // Where money ended it, what was asked for decides.
+    let as_asked = |budget: &BudgetRecord| Budget::parse_list(&budget.asked);
+    let by_cost = manifest.complete && manifest.pool.constraints.cost_budget.is_some();
+    let budgets: Vec<Vec<Budget>> = match by_cost {
+        true => manifest.budgets.iter().map(as_asked).collect::<Result<_, subsel::Error>>()?,
+        false => manifest.budgets.iter().map(as_made).collect::<Result<_, subsel::Error>>()?,
+    };
+    let budgets = budgets.concat();
     let order = Order { selector, budgets: &budgets };
     let (loaded, pool) = loaded.pool();
     let limit = MemoryLimit { max_memory: args.max_memory, output_bytes: 0 };

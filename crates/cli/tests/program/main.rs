@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod commands;
+mod constraints;
 mod limits;
 mod quickstart;
 mod readme;
