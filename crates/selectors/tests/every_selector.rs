@@ -152,10 +152,10 @@ fn one_seed_gives_one_selection_and_seeds_matter_to_random_methods() {
     let pool = pool(&source);
     for_every_method(|text, method| {
         assert_eq!(rows(method, &pool, 40, 1), rows(method, &pool, 40, 1), "{text}");
-        // Of prob-cover only the radius depends on draws, and clusters as plain as these are found by every seed. With
-        // labels nothing of moderate does.
-        let is_settled =
-            ["largest", "start=", "clusters=labels", "prob-cover", "moderate"].iter().any(|part| text.contains(part));
+        // Of prob-cover only the radius depends on draws, of semdedup the clusters, of moderate with labels nothing; and
+        // clusters as plain as these are found by every seed.
+        let settled = ["largest", "start=", "clusters=labels", "prob-cover", "moderate", "semdedup"];
+        let is_settled = settled.iter().any(|part| text.contains(part)) && !text.contains("random");
         if method.info().random && !is_settled {
             assert!(
                 (2..6).any(|seed| rows(method, &pool, 40, seed) != rows(method, &pool, 40, 1)),
