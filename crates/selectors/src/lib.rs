@@ -22,12 +22,14 @@
 
 mod allocate;
 mod annotations;
+mod auto;
 mod budget;
 mod clustering;
 mod columns;
 mod context;
 mod distinct;
 mod error;
+mod gains;
 pub mod grammar;
 mod method;
 pub mod methods;
@@ -48,6 +50,7 @@ mod top;
 mod unit;
 
 pub use annotations::{Annotations, Classes};
+pub use auto::Auto;
 pub use budget::Budget;
 pub use context::{CHUNK_ROWS, Context, Progress, Settings, Silent};
 pub use distinct::Distinct;

@@ -1,6 +1,7 @@
 //! One folder per method.
 
 pub mod cluster_balanced;
+pub mod facility_location;
 pub mod gram_schmidt;
 pub mod k_center;
 pub mod k_means_centers;
