@@ -4,8 +4,9 @@
 use crate::method::{Entry, Selector, build};
 use crate::methods::{
     cluster_balanced::ClusterBalanced, facility_location::FacilityLocation, gram_schmidt::GramSchmidt,
-    k_center::KCenter, k_means_centers::KMeansCenters, k_means_pp::KMeansPp, norm::Norm, prob_cover::ProbCover,
-    prototypicality::Prototypicality, random::Random, stratified::Stratified, typiclust::TypiClust, zcore::ZCore,
+    k_center::KCenter, k_means_centers::KMeansCenters, k_means_pp::KMeansPp, max_herding::MaxHerding, norm::Norm,
+    prob_cover::ProbCover, prototypicality::Prototypicality, random::Random, stratified::Stratified,
+    typiclust::TypiClust, zcore::ZCore,
 };
 
 /// All methods, in the order in which they are listed.
@@ -23,6 +24,7 @@ pub fn all() -> &'static [Entry] {
         Entry { info: &crate::methods::prototypicality::INFO, build: build::<Prototypicality> },
         Entry { info: &crate::methods::zcore::INFO, build: build::<ZCore> },
         Entry { info: &crate::methods::prob_cover::INFO, build: build::<ProbCover> },
+        Entry { info: &crate::methods::max_herding::INFO, build: build::<MaxHerding> },
         Entry { info: &crate::methods::facility_location::INFO, build: build::<FacilityLocation> },
     ];
     ALL

@@ -35,7 +35,7 @@ impl Gains<'_> {
             }
             for (&row, &gain) in rows.iter().zip(&gains) {
                 self.bounds[row] = Bounds::exactly(gain);
-                self.seen[row] = (self.starts.len() - 1) as u32;
+                self.seen[row] = self.changes.len() as u32;
             }
             values.extend(gains);
         }
@@ -75,11 +75,14 @@ impl Gains<'_> {
             None => self.compare(ctx, &[row])?.found.pop().unwrap_or_default(),
         };
         self.changes.reserve_exact(found.len());
+        let first = self.changes.len();
         for (row, to) in found {
             let level = &mut self.levels[row as usize];
             self.changes.push(Change { row, from: *level, to });
             *level = to;
         }
+        // The greatest first: a few of them show most of what other rows no longer gain.
+        self.changes[first..].sort_by(|a, b| (b.to - b.from).total_cmp(&(a.to - a.from)));
         self.starts.push(self.changes.len());
         Ok(())
     }
@@ -132,7 +135,7 @@ impl Gains<'_> {
             })?;
             for (&row, bounds) in rows.iter().zip(total) {
                 self.bounds[row] = bounds;
-                self.seen[row] = (self.starts.len() - 1) as u32;
+                self.seen[row] = self.changes.len() as u32;
             }
             self.work += (self.pool.len() * self.pool.dim()) as f64 * (rows.len() as f64 + super::READING);
         }

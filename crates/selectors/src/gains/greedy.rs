@@ -31,7 +31,7 @@ pub(crate) struct Picked {
 }
 
 /// Hands up to `budget` picks to `picked`, best first: fewer if no candidate gains anything more. Labeled rows count as
-/// taken. Records how well the pool is represented.
+/// taken. Gives the sum of the similarities of all rows to the taken row that each is most alike.
 ///
 /// # Errors
 /// Reading, interruption.
@@ -42,7 +42,7 @@ pub(crate) fn pick(
     budget: usize,
     ctx: &mut Context,
     mut picked: impl FnMut(Picked),
-) -> Result<(), Error> {
+) -> Result<f64, Error> {
     let mut gains = Gains::new(pool, similarity, ctx)?;
     let mut source = match finder {
         Finder::Lazy => {
@@ -66,11 +66,10 @@ pub(crate) fn pick(
         }
         ctx.progress().at(rank as u64 + 1);
     }
-    ctx.record("represented", gains.total());
     if let Source::Lazy(largest) = source {
         ctx.record("evaluations", largest.evaluations());
     }
-    Ok(())
+    Ok(gains.total())
 }
 
 /// Where picks come from.
@@ -109,7 +108,7 @@ impl Source {
                     }
                     let sample = &rest[..size];
                     let stale: Vec<usize> = sample.iter().copied().filter(|row| !gains.is_fresh(*row)).collect();
-                    gains.catch_up(ctx, &stale)?;
+                    gains.catch_up(ctx, &stale, 0.0)?;
                     let contenders = gains.contenders(sample, 0.0);
                     let values = gains.canonical(ctx, &contenders)?;
                     let best = best_of(&contenders, &values);

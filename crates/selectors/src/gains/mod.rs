@@ -37,7 +37,10 @@ struct Change {
 const MOST_CHANGES: usize = 4;
 
 /// Reading and converting a row costs about as much as comparing it with so many.
-const READING: f64 = 32.0;
+const READING: f64 = 16.0;
+
+/// How far below all other rows a row that came up is followed: a little more than needed, or it soon comes up again.
+const DEEPER: f64 = 0.7;
 
 /// Relative room for summation in `f64`: of canonical gains, and of bounds.
 const ROOM: f64 = 1e-11;
@@ -51,17 +54,21 @@ pub(crate) struct Gains<'p> {
     similarity: Similarity,
     /// Canonical similarity of each row to the taken row it is most alike, 0 while there is none.
     levels: Vec<f64>,
-    /// Bounds of the gains, as of the first `seen` picks since the last refresh.
+    /// Bounds of the gains, by the first `seen` changes: the upper ones hold whatever changes, the lower ones where all
+    /// has been seen.
     bounds: Vec<Bounds>,
     seen: Vec<u32>,
-    /// Levels that changed since the last refresh, by pick; where those of each pick begin, and the end.
+    /// Levels that changed since the last refresh, by pick, the greatest change first; where those of each pick begin,
+    /// and the end.
     changes: Vec<Change>,
     starts: Vec<usize>,
     /// Multiply-adds of row-by-row work since the last refresh.
     work: f64,
     /// Rows above their level for candidates whose canonical gain was just worked out.
     found: Vec<(usize, exact::Found)>,
-    catch_up: catch_up::Buffers,
+    /// Buffers of workers, and rows, from call to call.
+    resting: Vec<catch_up::Buffers>,
+    kept: catch_up::Kept,
 }
 
 impl<'p> Gains<'p> {
@@ -80,7 +87,8 @@ impl<'p> Gains<'p> {
             starts: vec![0],
             work: 0.0,
             found: Vec::new(),
-            catch_up: catch_up::Buffers::default(),
+            resting: Vec::new(),
+            kept: catch_up::Kept::default(),
         };
         gains.raise(ctx, pool.labeled())?;
         Ok(gains)
@@ -172,7 +180,7 @@ impl<'p> Gains<'p> {
 
     /// Whether a row's bounds are those of its gain as it is now.
     fn is_fresh(&self, row: usize) -> bool {
-        self.seen[row] as usize + 1 == self.starts.len() && self.bounds[row].high < f64::INFINITY
+        self.seen[row] as usize == self.changes.len() && self.bounds[row].high < f64::INFINITY
     }
 
     /// Drops the changes, so that nothing is known of any gain, where nobody asks for all bounds anew.
@@ -184,6 +192,7 @@ impl<'p> Gains<'p> {
     fn settle(&mut self) {
         self.seen.fill(0);
         self.changes.clear();
+        self.kept.clear();
         self.starts.truncate(1);
         self.work = 0.0;
     }
@@ -232,6 +241,18 @@ impl<'p> Gains<'p> {
         }
     }
 
+    /// What it costs to work out every gain at every pick.
+    pub(crate) fn plan_full(shape: &Shape, budget: usize) -> Work {
+        let (n, d, budget) = (shape.n as f64, shape.dim as f64, budget as f64);
+        Work {
+            passes: budget * (n / 256.0).ceil(),
+            gathered: n * budget,
+            panel_ops: n * n * d * budget,
+            canonical_ops: n * n * d * budget.ln_1p(),
+            bytes: Gains::bytes(shape),
+        }
+    }
+
     /// Bytes at most.
     pub(crate) fn bytes(shape: &Shape) -> u64 {
         let per_row = 8 + size_of::<Bounds>() + 4 + MOST_CHANGES * size_of::<Change>();
@@ -244,11 +265,12 @@ impl Shrinking for Gains<'_> {
         // Rows come from the top of the heap: no other row is above the lowest of these.
         let outside = rows.iter().map(|&row| self.high(row)).fold(f64::INFINITY, f64::min);
         let stale: Vec<usize> = rows.iter().copied().filter(|&row| !self.is_fresh(row)).collect();
-        self.catch_up(ctx, &stale)?;
-        let best = rows.iter().map(|&row| self.low(row)).fold(stop_below, f64::max);
+        self.catch_up(ctx, &stale, DEEPER * outside.max(stop_below))?;
+        let fresh: Vec<usize> = rows.iter().copied().filter(|&row| self.is_fresh(row)).collect();
+        let best = fresh.iter().map(|&row| self.low(row)).fold(stop_below, f64::max);
         // Canonical gains are dear: only where the best is among these, or nothing else can be learned.
         let decides = stale.is_empty() || best >= outside;
-        let contenders = if decides { self.contenders(rows, best) } else { Vec::new() };
+        let contenders = if decides { self.contenders(&fresh, best) } else { Vec::new() };
         let values = self.canonical(ctx, &contenders)?;
         for &row in rows {
             let value = contenders.binary_search(&row).ok().map(|at| values[at]);

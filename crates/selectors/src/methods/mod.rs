@@ -6,6 +6,7 @@ pub mod gram_schmidt;
 pub mod k_center;
 pub mod k_means_centers;
 pub mod k_means_pp;
+pub mod max_herding;
 pub mod norm;
 pub mod prob_cover;
 pub mod prototypicality;

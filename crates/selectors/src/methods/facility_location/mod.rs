@@ -218,12 +218,7 @@ impl Selector for FacilityLocation {
         let lazy = Gains::plan(shape, budget, !bare_start);
         let work = match self.driver {
             Driver::Lazy => lazy,
-            Driver::Full => Work {
-                passes: budget as f64 * (n / 256.0).ceil(),
-                panel_ops: n * n * d * budget as f64,
-                canonical_ops: n * n * d * (budget as f64).ln_1p(),
-                ..lazy
-            },
+            Driver::Full => Gains::plan_full(shape, budget),
             Driver::Stochastic => {
                 let tries = n * (1.0 / self.eps).ln();
                 Work { panel_ops: n * d * tries, passes: lazy.passes + tries / 256.0, ..lazy }
@@ -251,16 +246,11 @@ impl Selector for FacilityLocation {
                 Finder::Sample(((share * (1.0 / self.eps).ln()).ceil() as usize).max(1))
             }
         };
-        gains::pick(pool, similarity, finder, budget, ctx, |found| {
+        let represented = gains::pick(pool, similarity, finder, budget, ctx, |found| {
             picks.push(Pick::new(found.row, found.gain, Reason::Represents { gain: found.gain, rows: found.rows }));
         })?;
-        if picks.len() < budget {
-            ctx.warn(format!(
-                "after {} picks no row left represents any better: the rest was drawn uniformly",
-                picks.len()
-            ));
-            random::fill(pool, budget, ctx, picks);
-        }
+        ctx.record("represented", represented);
+        random::fill_the_rest(pool, "no row left represents any better", budget, ctx, picks);
         Ok(())
     }
 }

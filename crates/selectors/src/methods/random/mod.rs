@@ -84,6 +84,20 @@ pub(crate) fn draw_uniform(
     smallest.into_sorted().into_iter().map(|(_, row)| (shown(row), row)).collect()
 }
 
+/// [`fill`] with a warning that says why, if anything is missing.
+pub(crate) fn fill_the_rest(
+    pool: &CheckedPool<'_>,
+    why: &str,
+    budget: usize,
+    ctx: &mut Context,
+    picks: &mut Vec<Pick>,
+) {
+    if picks.len() < budget {
+        ctx.warn(format!("after {} picks {why}: the rest was drawn uniformly", picks.len()));
+        fill(pool, budget, ctx, picks);
+    }
+}
+
 /// Fills `picks` up to `budget` with uniformly drawn candidates that are not among them.
 pub(crate) fn fill(pool: &CheckedPool<'_>, budget: usize, ctx: &mut Context, picks: &mut Vec<Pick>) {
     let mut taken = vec![false; pool.len()];
