@@ -116,7 +116,7 @@ const LEAST_EXPONENT: f32 = -80.0;
 fn exp(x: f32) -> f32 {
     /// 1.5 * 2^23: adding it rounds to whole numbers, which then stand in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
-    const LN2_HI: f32 = 0.693_359_375;
+    const LN2_HI: f32 = 355.0 / 512.0;
     const LN2_LO: f32 = -2.121_944_4e-4;
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;

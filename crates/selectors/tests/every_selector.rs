@@ -289,7 +289,13 @@ fn row_order_does_not_matter_where_nothing_ties_or_draws() {
     let reversed: Vec<f32> = values.chunks_exact(dim).rev().flatten().copied().collect();
     let (plain, backward) = (Source::new(values, dim), Source::new(reversed, dim));
     let (plain, backward) = (plain.unwrap_or_else(|e| panic!("{e}")), backward.unwrap_or_else(|e| panic!("{e}")));
-    for text in ["norm:pick=largest", "gram-schmidt:pick=largest", "k-center:start=max-norm"] {
+    for text in [
+        "norm:pick=largest",
+        "gram-schmidt:pick=largest",
+        "k-center:start=max-norm",
+        "facility-location",
+        "max-herding",
+    ] {
         let method = parse_method(text).unwrap_or_else(|error| panic!("{error}"));
         let mirrored: Vec<usize> = rows(&*method, &pool(&backward), 5, 0).iter().map(|row| n - 1 - row).collect();
         assert_eq!(rows(&*method, &pool(&plain), 5, 0), mirrored, "{text}");

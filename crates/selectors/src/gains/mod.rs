@@ -231,12 +231,15 @@ impl<'p> Gains<'p> {
     /// What it costs to pick lazily.
     pub(crate) fn plan(shape: &Shape, budget: usize, bounds_at_start: bool) -> Work {
         let (n, d) = (shape.n as f64, shape.dim as f64);
-        let pairs = if bounds_at_start { 1.0 } else { 0.5 };
+        let picks = budget as f64;
+        // As measured: one look at all pairs at the start, if needed, one after the first pick; then rows that come up,
+        // and all pairs again when that has cost as much.
+        let pairs = if bounds_at_start { 0.5 } else { 0.0 } + if budget > 1 { 0.5 + 0.33 * picks.ln() } else { 0.0 };
         Work {
-            passes: 3.0 + budget as f64 + (shape.labeled as f64 / 256.0).ceil(),
-            gathered: n * (budget as f64).ln_1p(),
-            panel_ops: n * n * d * pairs * 1.3,
-            canonical_ops: n * d * (1.0 + (budget as f64).ln_1p() + shape.labeled as f64 / 8.0),
+            passes: 3.0 + picks + (shape.labeled as f64 / 256.0).ceil(),
+            gathered: n * picks.ln(),
+            panel_ops: n * n * d * pairs,
+            canonical_ops: n * d * (picks + shape.labeled as f64 / 8.0) / shape.threads as f64,
             bytes: Gains::bytes(shape) + Largest::bytes(shape.n),
         }
     }
