@@ -8,6 +8,7 @@
 //! Everything is a method of [`Kernels`], which holds the instruction set chosen at start. `scalar` is the portable
 //! implementation and the oracle of the others; `arch` holds the SIMD paths and all `unsafe`.
 
+mod alike;
 mod arch;
 mod columns;
 mod isa;
@@ -15,10 +16,11 @@ mod panel;
 mod rows;
 mod scalar;
 
+pub use alike::Similarity;
 pub use columns::{CODE_EDGES, Hits, Interval, NearestRow, quantile_code};
 pub use half::{bf16, f16};
 pub use isa::Isa;
-pub use panel::{Bounds, Nearest, Panel, PanelScratch};
+pub use panel::{Bounds, Levels, Nearest, Panel, PanelScratch};
 pub use rows::{Block, Dtype, Element, Rows, Values};
 
 use std::ops::Range;

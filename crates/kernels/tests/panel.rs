@@ -4,7 +4,9 @@ mod common;
 
 use common::{DTYPES, Random, bits, fast, scalar};
 use proptest::prelude::*;
-use subsel_kernels::{Block, Dtype, Kernels, Nearest, Panel, PanelScratch, Rows, bf16, dot_error, f16};
+use subsel_kernels::{
+    Block, Bounds, Dtype, Kernels, Levels, Nearest, Panel, PanelScratch, Rows, Similarity, bf16, dot_error, f16,
+};
 
 fn all() -> impl Iterator<Item = Kernels> {
     fast().chain([scalar()])
@@ -99,6 +101,120 @@ fn check(kernels: Kernels, left: &[f32], rows: Rows<'_>, centers: &[f32], offset
     check_filter(kernels, rows, &panel, &truth, what);
     check_shrinking(kernels, rows, &panel, &truth, what);
     check_bounds(kernels, rows, &panel, &truth, what);
+    if offset.is_none() {
+        check_gains(kernels, left, rows, &panel, &truth, what);
+    }
+}
+
+/// Bounds of gains hold on both sides of the pairs, and every similarity above its level is visited.
+fn check_gains(kernels: Kernels, left: &[f32], rows: Rows<'_>, panel: &Panel, sq_dists: &[Vec<f64>], what: &str) {
+    let (n, k, dim) = (rows.len(), panel.len(), panel.dim());
+    let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
+    let centers = wide(panel.centers());
+    let dots: Vec<Vec<f64>> = left
+        .chunks_exact(dim)
+        .map(|row| {
+            let mut out = vec![0.0; k];
+            kernels.dots(&wide(row), &centers, &mut out);
+            out
+        })
+        .collect();
+    let all = sq_dists.concat();
+    let most = all.iter().copied().fold(0.0, f64::max);
+    let mean = all.iter().sum::<f64>() / all.len() as f64;
+    let scale = 2.0 / mean.max(1e-30);
+    let kinds = [
+        Similarity::Dot,
+        Similarity::ShiftedDot,
+        Similarity::SquaredDot,
+        Similarity::Gaussian(scale),
+        Similarity::Laplace(scale.sqrt()),
+        Similarity::Cauchy(scale),
+        Similarity::Near(most.sqrt()),
+        Similarity::SqNear(most / 2.0),
+        Similarity::Within(mean),
+        Similarity::Within(all[all.len() / 2]),
+    ];
+    for kind in kinds {
+        let what = format!("{what} {kind:?}");
+        let t = if kind.is_of_dots() { &dots[..] } else { sq_dists };
+        let alike: Vec<Vec<f64>> = t.iter().map(|row| row.iter().map(|t| kind.of(*t)).collect()).collect();
+        let of_rows: Vec<f64> = (0..n).map(|row| if row % 3 == 0 { 0.0 } else { alike[row][row % k] }).collect();
+        let later: Vec<f64> = (0..n).map(|row| of_rows[row].max(alike[row][row * 5 % k] * 0.7)).collect();
+        let of_centers: Vec<f64> = (0..k).map(|center| alike[center * 7 % n][center] * 0.9).collect();
+        let (mut rows_gain, mut centers_gain) = (vec![Bounds::ZERO; n], vec![Bounds::ZERO; k]);
+        let scratch = &mut PanelScratch::default();
+        let levels = Levels { from: &of_rows, to: None };
+        let (row_gains, center_gains) = (&mut rows_gain, &mut centers_gain);
+        kernels.gain_bounds(rows, None, panel, kind, levels, Some(&of_centers), scratch, row_gains, center_gains);
+        let holds = |bounds: &Bounds, truth: f64| {
+            let room = 1e-12 * truth.abs();
+            assert!(bounds.low <= truth + room && truth <= bounds.high + room, "{what}: {bounds:?} {truth}");
+        };
+        for (row, bounds) in rows_gain.iter().enumerate() {
+            holds(bounds, (0..k).map(|center| (alike[row][center] - of_centers[center]).max(0.0)).sum());
+        }
+        let mut alone = vec![Bounds::ZERO; k];
+        kernels.gain_bounds(rows, None, panel, kind, levels, None, scratch, &mut [], &mut alone);
+        for (center, bounds) in centers_gain.iter().enumerate() {
+            holds(bounds, (0..n).map(|row| (alike[row][center] - of_rows[row]).max(0.0)).sum());
+            assert_eq!(*bounds, alone[center], "{what}");
+        }
+        let mut lost = vec![Bounds::ZERO; k];
+        let levels = Levels { from: &of_rows, to: Some(&later) };
+        kernels.gain_bounds(rows, None, panel, kind, levels, None, scratch, &mut [], &mut lost);
+        for (center, bounds) in lost.iter().enumerate() {
+            holds(bounds, (0..n).map(|row| (alike[row][center].min(later[row]) - of_rows[row]).max(0.0)).sum());
+        }
+        let mut seen = vec![Vec::new(); k];
+        kernels.for_alike(rows, None, panel, kind, &of_rows, scratch, |row, center, alike| {
+            seen[center].push((row, alike.to_bits()));
+        });
+        for (center, seen) in seen.into_iter().enumerate() {
+            let want = (0..n).filter(|row| alike[*row][center] > of_rows[*row]);
+            let want: Vec<(usize, u64)> = want.map(|row| (row, alike[row][center].to_bits())).collect();
+            assert_eq!(seen, want, "{what}");
+        }
+    }
+}
+
+/// Where nothing is hostile, bounds are close.
+#[test]
+fn bounds_of_gains_are_close() {
+    let mut random = Random(31);
+    let (n, dim, k) = (300, 128, 40);
+    let unit = |rows: usize, random: &mut Random| {
+        let mut values = random.normals(rows * dim);
+        for row in values.chunks_exact_mut(dim) {
+            let norm = row.iter().map(|v| v * v).sum::<f32>().sqrt();
+            row.iter_mut().for_each(|v| *v /= norm);
+        }
+        values
+    };
+    let (left, centers) = (unit(n, &mut random), unit(k, &mut random));
+    let kinds = [Similarity::ShiftedDot, Similarity::Gaussian(1.0), Similarity::Laplace(1.0), Similarity::Near(2.0)];
+    for kernels in all() {
+        let panel = Panel::new(kernels, &centers, dim, None);
+        for kind in kinds {
+            let mut gains = vec![Bounds::ZERO; k];
+            let (from, scratch) = (vec![0.0; n], &mut PanelScratch::default());
+            let levels = Levels { from: &from, to: None };
+            kernels.gain_bounds(
+                Rows::from_f32(&left, dim),
+                None,
+                &panel,
+                kind,
+                levels,
+                None,
+                scratch,
+                &mut [],
+                &mut gains,
+            );
+            for bounds in gains {
+                assert!(bounds.high - bounds.low < 2e-4 * bounds.high, "{kind:?} {bounds:?}");
+            }
+        }
+    }
 }
 
 /// The bounds that come with a pair hold.

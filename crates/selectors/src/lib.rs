@@ -22,6 +22,7 @@
 
 mod allocate;
 mod annotations;
+mod auto;
 mod budget;
 mod clustering;
 mod columns;
@@ -30,6 +31,7 @@ mod context;
 pub mod dedup;
 mod distinct;
 mod error;
+mod gains;
 pub mod grammar;
 mod method;
 pub mod methods;
@@ -51,6 +53,7 @@ mod top;
 mod unit;
 
 pub use annotations::{Annotations, Classes};
+pub use auto::Auto;
 pub use budget::Budget;
 pub use constraints::{Axis, Constraints, Quota};
 pub use context::{CHUNK_ROWS, Context, Progress, Settings, Silent};

@@ -19,6 +19,8 @@ use crate::scan::{BlockAt, lock};
 pub(crate) struct Tiles<'a> {
     /// One of them, prepared.
     pub(crate) panel: &'a Panel,
+    /// Its row numbers.
+    pub(crate) panel_range: Range<usize>,
     /// The other.
     pub(crate) rows: BlockAt<'a>,
     /// Squared norms of `rows`.
@@ -113,7 +115,8 @@ pub(crate) fn for_pairs<T: Copy + Send + Sync, W>(
                 of_panel.clear();
                 of_panel.resize(panel.len(), how.nothing);
                 read(right, &mut block, &mut |rows| {
-                    let tiles = Tiles { panel, rows, sq_norms: &sq_norms[rows.range()] };
+                    let panel_range = tiles[*left].clone();
+                    let tiles = Tiles { panel, panel_range, rows, sq_norms: &sq_norms[rows.range()] };
                     step(&mut own, &tiles, &mut of_rows, &mut of_panel);
                 })?;
                 merge(right, &of_rows);

@@ -3,10 +3,10 @@
 
 use crate::method::{Entry, Selector, build};
 use crate::methods::{
-    ccs::Ccs, cluster_balanced::ClusterBalanced, d2::D2, gram_schmidt::GramSchmidt, k_center::KCenter,
-    k_means_centers::KMeansCenters, k_means_pp::KMeansPp, moderate::Moderate, norm::Norm, prob_cover::ProbCover,
-    prototypicality::Prototypicality, random::Random, semdedup::SemDeDup, stratified::Stratified, typiclust::TypiClust,
-    zcore::ZCore,
+    ccs::Ccs, cluster_balanced::ClusterBalanced, d2::D2, facility_location::FacilityLocation,
+    gram_schmidt::GramSchmidt, k_center::KCenter, k_means_centers::KMeansCenters, k_means_pp::KMeansPp,
+    max_herding::MaxHerding, moderate::Moderate, norm::Norm, prob_cover::ProbCover, prototypicality::Prototypicality,
+    random::Random, semdedup::SemDeDup, stratified::Stratified, typiclust::TypiClust, zcore::ZCore,
 };
 
 /// All methods, in the order in which they are listed.
@@ -28,6 +28,8 @@ pub fn all() -> &'static [Entry] {
         Entry { info: &crate::methods::d2::INFO, build: build::<D2> },
         Entry { info: &crate::methods::zcore::INFO, build: build::<ZCore> },
         Entry { info: &crate::methods::prob_cover::INFO, build: build::<ProbCover> },
+        Entry { info: &crate::methods::max_herding::INFO, build: build::<MaxHerding> },
+        Entry { info: &crate::methods::facility_location::INFO, build: build::<FacilityLocation> },
     ];
     ALL
 }

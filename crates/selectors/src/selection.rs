@@ -119,6 +119,13 @@ pub enum Reason {
         /// Which time, from 1: when all is covered, covering begins anew.
         lap: usize,
     },
+    /// Represents rows better than earlier picks do.
+    Represents {
+        /// How much more alike the rows are to their pick than before, in all.
+        gain: f64,
+        /// How many rows it is now the pick of.
+        rows: usize,
+    },
     /// Taken at random because the method had nothing left to tell rows apart.
     Fill,
 }
@@ -175,6 +182,9 @@ impl fmt::Display for Reason {
             }
             Reason::Covers { rows, lap: 1 } => write!(f, "covers {rows} more rows"),
             Reason::Covers { rows, lap } => write!(f, "covers {rows} more rows (lap {lap})"),
+            Reason::Represents { gain, rows } => {
+                write!(f, "represents {rows} rows better than any earlier pick, by {gain:.4} in all")
+            }
             Reason::Fill => write!(f, "drawn uniformly: nothing left to tell rows apart"),
         }
     }

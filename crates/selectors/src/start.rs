@@ -92,7 +92,8 @@ fn named(pool: &CheckedPool<'_>, number: usize) -> Result<usize, Error> {
     if pool.is_candidate(row) { Ok(row) } else { Err(Error::NotCandidate { what: "`start`", row: number }) }
 }
 
-fn negative_sq_dists_to_mean(pool: &CheckedPool<'_>, ctx: &Context) -> Result<Vec<f64>, Error> {
+/// The squared distance of each row to the mean row, negative; canonical.
+pub(crate) fn negative_sq_dists_to_mean(pool: &CheckedPool<'_>, ctx: &Context) -> Result<Vec<f64>, Error> {
     let mean = mean(pool, ctx)?;
     let mean: Vec<f32> = mean.iter().map(|v| *v as f32).collect();
     let mut negative = vec![0.0; pool.len()];

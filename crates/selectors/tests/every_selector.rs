@@ -49,6 +49,17 @@ fn methods() -> Vec<String> {
         "d2:k=4,gamma=1,kernel_power=2,forward=product,rows=unit",
         "d2:strata=5,beta=0.1,reverse=absolute,hard=low",
         "d2+random",
+        "max-herding:kernel=top-hat,sigma=0.4",
+        "max-herding:kernel=laplace,rows=raw",
+        "max-herding:kernel=cauchy,sigma=0.3",
+        "facility-location:similarity=cosine",
+        "facility-location:similarity=squared",
+        "facility-location:similarity=rbf,width=0.5",
+        "facility-location:similarity=max-distance,rows=raw",
+        "facility-location:similarity=max-sq-distance,rows=raw",
+        "facility-location:similarity=exp-distance,rows=raw",
+        "facility-location:driver=stochastic,eps=0.1",
+        "facility-location+norm",
         "zcore:draws=300,k=5,random_ties=true",
         "zcore:draws=200,dims=3,jitter=false,constant_columns=keep",
         "zcore:draws=400,exponent=2,replicate_workers=10",
@@ -288,7 +299,13 @@ fn row_order_does_not_matter_where_nothing_ties_or_draws() {
     let reversed: Vec<f32> = values.chunks_exact(dim).rev().flatten().copied().collect();
     let (plain, backward) = (Source::new(values, dim), Source::new(reversed, dim));
     let (plain, backward) = (plain.unwrap_or_else(|e| panic!("{e}")), backward.unwrap_or_else(|e| panic!("{e}")));
-    for text in ["norm:pick=largest", "gram-schmidt:pick=largest", "k-center:start=max-norm"] {
+    for text in [
+        "norm:pick=largest",
+        "gram-schmidt:pick=largest",
+        "k-center:start=max-norm",
+        "facility-location",
+        "max-herding",
+    ] {
         let method = parse_method(text).unwrap_or_else(|error| panic!("{error}"));
         let mirrored: Vec<usize> = rows(&*method, &pool(&backward), 5, 0).iter().map(|row| n - 1 - row).collect();
         assert_eq!(rows(&*method, &pool(&plain), 5, 0), mirrored, "{text}");

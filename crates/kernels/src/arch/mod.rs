@@ -9,6 +9,7 @@
 
 #![allow(unsafe_code)]
 
+use crate::alike::Gains;
 use crate::{Isa, Kernels, Rows, scalar};
 
 mod columns;
@@ -64,5 +65,6 @@ verbs! {
     any_within(dots: &[f32], offsets: &[f32], limit: f32) -> bool;
     two_least(dots: &[f32], offsets: &[f32]) -> scalar::TwoLeast;
     count_within(dots: &[f32], offsets: &[f32], certain: f32, maybe: f32, counts: &mut [u32]) -> (u32, u32);
+    gains(of: Gains<'_>, lower: &mut [f32], upper: &mut [f32]) -> (f32, f32);
     least_both(dots: &[f32], offsets: &[f32], own: f32, least: &mut [f32]) -> f32;
 }

@@ -2,6 +2,7 @@
 
 use super::generic::{self, Abs, Product, SqDiff};
 use super::vector::Vector;
+use crate::alike::{self, Gains};
 use crate::scalar::TwoLeast;
 use crate::{LANES, Rows};
 use std::arch::x86_64::*;
@@ -112,6 +113,11 @@ macro_rules! wrappers {
                 counts: &mut [u32],
             ) -> (u32, u32) {
                 generic::count_within(dots, offsets, certain, maybe, counts)
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in crate::arch) fn gains(of: Gains<'_>, lower: &mut [f32], upper: &mut [f32]) -> (f32, f32) {
+                alike::gains(of, lower, upper)
             }
 
             #[target_feature(enable = $features)]

@@ -25,10 +25,12 @@
 //! `X^2` and `C^2` up to [`LARGE`] are safe; all others are *open*: their bound says nothing, and they are visited.
 
 mod centers;
+mod gains;
 mod pairs;
 mod tiles;
 
 pub use centers::{Bounds, Nearest, Panel};
+pub use gains::Levels;
 pub use tiles::PanelScratch;
 
 /// Squared norms above this leave a pair open: sums up to here, and twice them, are far from the largest `f32`.

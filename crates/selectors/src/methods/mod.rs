@@ -3,10 +3,12 @@
 pub mod ccs;
 pub mod cluster_balanced;
 pub mod d2;
+pub mod facility_location;
 pub mod gram_schmidt;
 pub mod k_center;
 pub mod k_means_centers;
 pub mod k_means_pp;
+pub mod max_herding;
 pub mod moderate;
 pub mod norm;
 pub mod prob_cover;

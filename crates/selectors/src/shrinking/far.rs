@@ -39,7 +39,7 @@ pub(crate) fn pick_far(
     ctx.progress().begin("picking", budget as u64);
     while picks.len() < budget {
         let Some((row, _)) = driver.next(ctx, &mut nearest)? else {
-            random::fill(pool, budget, ctx, picks)?;
+            random::fill(pool, "every row left coincides with a taken one", budget, ctx, picks)?;
             break;
         };
         if ctx.take(pool, row)? {

@@ -214,7 +214,7 @@ fn finish(
     picks: &mut Vec<Pick>,
 ) -> Result<(), Error> {
     if rule == OnExhaustion::Restart {
-        return random::fill(pool, budget, ctx, picks);
+        return random::fill(pool, "all rows left are zero", budget, ctx, picks);
     }
     let before = picks.len();
     let norms: Vec<f64> = pool.sq_norms().iter().map(|sq| sq.sqrt()).collect();

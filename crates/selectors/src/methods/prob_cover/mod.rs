@@ -261,15 +261,16 @@ impl ProbCover {
         ctx: &mut Context,
         picks: &mut Vec<Pick>,
     ) -> Result<bool, Error> {
+        let what = "all that candidates can cover is covered";
         let then = match self.on_covered {
+            OnCovered::Random => {
+                random::fill(pool, what, budget, ctx, picks)?;
+                return Ok(false);
+            }
             OnCovered::Reset => "covering began anew",
-            OnCovered::Random => "the rest was drawn uniformly",
             OnCovered::Stop => "the selection ends there",
         };
-        ctx.warn_once("all that candidates can cover was covered after", format!("{} picks: {then}", picks.len()));
-        if self.on_covered == OnCovered::Random {
-            random::fill(pool, budget, ctx, picks)?;
-        }
+        ctx.warn_once(&format!("{what} after"), format!("{} picks: {then}", picks.len()));
         Ok(self.on_covered == OnCovered::Reset)
     }
 }

@@ -84,17 +84,22 @@ pub(crate) fn draw_uniform(
     smallest.into_sorted().into_iter().map(|(_, row)| (shown(row), row)).collect()
 }
 
-/// Fills `picks` up to `budget` with uniformly drawn candidates that are not among them.
+/// Fills `picks` up to `budget` with uniformly drawn candidates that are not among them, and warns why: `after 7 picks
+/// {why}: the rest was drawn uniformly`.
 pub(crate) fn fill(
     pool: &CheckedPool<'_>,
+    why: &str,
     budget: usize,
     ctx: &mut Context,
     picks: &mut Vec<Pick>,
 ) -> Result<(), Error> {
+    let before = picks.len();
+    if before == budget {
+        return Ok(());
+    }
+    ctx.warn(format!("after {before} picks {why}: the rest was drawn uniformly"));
     let mut taken = vec![false; pool.len()];
     picks.iter().for_each(|pick| taken[pick.row] = true);
-    let before = picks.len();
-    ctx.warn(format!("after {before} picks nothing tells the rows left apart: the rest was drawn uniformly"));
     let rest = pool.candidates().filter(|row| !taken[*row]);
     let depth = if ctx.has_rules() { pool.n_candidates() } else { budget - before };
     for (_, row) in draw_uniform(pool, ctx.stream("fill"), rest, depth) {

@@ -1,0 +1,251 @@
+//! Similarities, and bounds of what is gained by them from one row of a panel product.
+//!
+//! A product with its error gives an interval of the underlying number `t` (an inner product or a squared distance).
+//! Every similarity is monotone in it (or in its magnitude), so its values at the two ends bound it, up to the rounding
+//! of its own evaluation in `f32`, for which [`Similarity::slack`] makes room.
+
+use crate::LANES;
+
+/// How alike two rows are, 0 or more; higher is more alike.
+///
+/// What is held in brackets must be finite and 0 or more.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Similarity {
+    /// `max(x.y, 0)`.
+    Dot,
+    /// `max((1 + x.y) / 2, 0)`.
+    ShiftedDot,
+    /// `(x.y)^2`.
+    SquaredDot,
+    /// `exp(-(|x-y| / width)^2)`; holds `1 / width^2`.
+    Gaussian(f64),
+    /// `exp(-|x-y| / width)`; holds `1 / width`.
+    Laplace(f64),
+    /// `1 / (1 + (|x-y| / width)^2)`; holds `1 / width^2`.
+    Cauchy(f64),
+    /// `max(most - |x-y|, 0)`; holds `most`.
+    Near(f64),
+    /// `max(most - |x-y|^2, 0)`; holds `most`.
+    SqNear(f64),
+    /// 1 where `|x-y| < radius`, else 0; holds `radius^2`.
+    Within(f64),
+}
+
+impl Similarity {
+    /// Whether it goes by inner products; else by squared distances.
+    pub fn is_of_dots(self) -> bool {
+        matches!(self, Similarity::Dot | Similarity::ShiftedDot | Similarity::SquaredDot)
+    }
+
+    /// Its value for a canonical inner product or squared distance: canonical again.
+    pub fn of(self, t: f64) -> f64 {
+        match self {
+            Similarity::Dot => t.max(0.0),
+            Similarity::ShiftedDot => (0.5 + 0.5 * t).max(0.0),
+            Similarity::SquaredDot => t * t,
+            Similarity::Gaussian(scale) => libm::exp(-(t * scale)),
+            Similarity::Laplace(scale) => libm::exp(-(t.sqrt() * scale)),
+            Similarity::Cauchy(scale) => 1.0 / (1.0 + t * scale),
+            Similarity::Near(most) => (most - t.sqrt()).max(0.0),
+            Similarity::SqNear(most) => (most - t).max(0.0),
+            Similarity::Within(sq_radius) => f64::from(t < sq_radius),
+        }
+    }
+
+    /// Whether `f32` holds what comes up, sums of 64 similarities included, for rows of squared norms up to these.
+    pub(crate) fn fits_f32(self, row_sq_norm: f64, center_sq_norm: f64) -> bool {
+        match self {
+            Similarity::Dot | Similarity::ShiftedDot => true,
+            Similarity::SquaredDot => row_sq_norm * center_sq_norm < 1e36,
+            Similarity::Gaussian(v)
+            | Similarity::Laplace(v)
+            | Similarity::Cauchy(v)
+            | Similarity::Near(v)
+            | Similarity::SqNear(v)
+            | Similarity::Within(v) => v < 1e30,
+        }
+    }
+
+    /// Relative and absolute room for its evaluation in `f32`, the rounding of its parameter included.
+    pub(crate) fn slack(self) -> (f32, f32) {
+        const TWO_U: f32 = f32::EPSILON;
+        match self {
+            // A few roundings, relative to the result or to one half: where the product is below -1 the result is 0.
+            Similarity::Dot | Similarity::SquaredDot => (4.0 * TWO_U, f32::MIN_POSITIVE),
+            Similarity::ShiftedDot => (4.0 * TWO_U, TWO_U),
+            Similarity::Cauchy(_) => (8.0 * TWO_U, f32::MIN_POSITIVE),
+            // See `exp`; what is cut off below is no more than 1e-34.
+            Similarity::Gaussian(_) | Similarity::Laplace(_) => (0.0, 1e-33),
+            // Relative to what is subtracted from: where the distance is larger, the result is 0.
+            Similarity::Near(most) | Similarity::SqNear(most) => {
+                (4.0 * TWO_U, 4.0 * TWO_U * (most as f32) + f32::MIN_POSITIVE)
+            }
+            Similarity::Within(_) => (0.0, 0.0),
+        }
+    }
+}
+
+/// One row's products with a block of the panel, and what turns them into gains.
+#[derive(Clone, Copy)]
+pub(crate) struct Gains<'a> {
+    pub(crate) similarity: Similarity,
+    /// Relative and absolute room of the similarity.
+    pub(crate) slack: (f32, f32),
+    pub(crate) dots: &'a [f32],
+    /// Squared norms of the centers, and of the row.
+    pub(crate) near: &'a [f32],
+    pub(crate) own: f32,
+    /// Error of the inner product or squared distance.
+    pub(crate) error: f32,
+    /// What the row has, rounded up and down.
+    pub(crate) level: (f32, f32),
+    /// How much more counts, rounded down and up.
+    pub(crate) room: (f32, f32),
+    /// What the centers have, rounded up and down; infinite in the padding. Empty where they are not asked for.
+    pub(crate) center_levels: (&'a [f32], &'a [f32]),
+}
+
+/// Smallest argument of [`exp`]; what would be below counts as this.
+const LEAST_EXPONENT: f32 = -80.0;
+
+/// `e^x` for x from -80 to 0, within a relative `2e-6`.
+///
+/// With `n = round(x / ln 2)` and `r = x - n ln 2`, `|r| <= 0.3467`: the Taylor polynomial of degree 6 leaves less than
+/// `1.8e-7` of `e^r`, its evaluation a few units of `6e-8`, and `r` is off by less than `1e-7` (`n ln2_hi` is exact).
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    /// 1.5 * 2^23: adding it rounds to whole numbers, which then stand in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
+    const LN2_HI: f32 = 355.0 / 512.0;
+    const LN2_LO: f32 = -2.121_944_4e-4;
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = (x - n * LN2_HI) - n * LN2_LO;
+    let tail = 1.0 / 6.0 + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0)));
+    let value = 1.0 + r * (1.0 + r * (0.5 + r * tail));
+    // Times 2^n: the exponent of `value`, which is between 0.7 and 1.5, moves by n.
+    f32::from_bits(value.to_bits().wrapping_add(shifted.to_bits() << 23))
+}
+
+#[inline(always)]
+fn positive(v: f32) -> f32 {
+    if v > 0.0 { v } else { 0.0 }
+}
+
+#[inline(always)]
+fn least(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
+/// Room for [`exp`] itself, and for rounding its argument four times.
+const EXP_ROOM: (f32, f32) = (3e-6, 4.0 * f32::EPSILON);
+
+/// Bounds of `e^-far` and `e^-close` for computed `far >= close >= 0`.
+#[inline(always)]
+fn exp_bounds(far: f32, close: f32) -> (f32, f32) {
+    let exponent = |v: f32| if v < -LEAST_EXPONENT { -v } else { LEAST_EXPONENT };
+    let (far, close) = (exponent(far), exponent(close));
+    (exp(far) * (1.0 - EXP_ROOM.0 + EXP_ROOM.1 * far), exp(close) * (1.0 + EXP_ROOM.0 - EXP_ROOM.1 * close))
+}
+
+/// Adds bounds of each center's gain from one row to `lower` and `upper`, and gives bounds of the row's own gain from
+/// these centers, 0 where their levels are not given. The sums, of positive terms, are in any order and in `f32`.
+#[inline(always)]
+pub(crate) fn gains(of: Gains<'_>, lower: &mut [f32], upper: &mut [f32]) -> (f32, f32) {
+    let error = of.error;
+    // The interval of a squared distance: far end, near end.
+    let far = |dot: f32, near: f32| positive(of.own + near - 2.0 * dot + error);
+    let close = |dot: f32, near: f32| positive(of.own + near - 2.0 * dot - error);
+    match of.similarity {
+        Similarity::Dot => sum_gains(of, lower, upper, |dot, _| (dot - error, dot + error)),
+        Similarity::ShiftedDot => {
+            sum_gains(of, lower, upper, |dot, _| (0.5 + 0.5 * (dot - error), 0.5 + 0.5 * (dot + error)))
+        }
+        Similarity::SquaredDot => sum_gains(of, lower, upper, |dot, _| {
+            let (least, most) = (positive(dot.abs() - error), dot.abs() + error);
+            (least * least, most * most)
+        }),
+        Similarity::Gaussian(scale) => {
+            let scale = scale as f32;
+            sum_gains(of, lower, upper, |dot, near| exp_bounds(scale * far(dot, near), scale * close(dot, near)))
+        }
+        Similarity::Laplace(scale) => {
+            let scale = scale as f32;
+            sum_gains(of, lower, upper, |dot, near| {
+                exp_bounds(scale * far(dot, near).sqrt(), scale * close(dot, near).sqrt())
+            })
+        }
+        Similarity::Cauchy(scale) => {
+            let scale = scale as f32;
+            sum_gains(of, lower, upper, |dot, near| {
+                (1.0 / (1.0 + scale * far(dot, near)), 1.0 / (1.0 + scale * close(dot, near)))
+            })
+        }
+        Similarity::Near(most) => {
+            let most = most as f32;
+            sum_gains(of, lower, upper, |dot, near| (most - far(dot, near).sqrt(), most - close(dot, near).sqrt()))
+        }
+        Similarity::SqNear(most) => {
+            let most = most as f32;
+            sum_gains(of, lower, upper, |dot, near| (most - far(dot, near), most - close(dot, near)))
+        }
+        Similarity::Within(sq_radius) => {
+            // Room for rounding the ends, relatively, and the limit itself.
+            let inner = (sq_radius as f32) * (1.0 - 4.0 * f32::EPSILON) - f32::MIN_POSITIVE;
+            let outer = (sq_radius as f32) * (1.0 + 4.0 * f32::EPSILON) + f32::MIN_POSITIVE;
+            sum_gains(of, lower, upper, |dot, near| {
+                (if far(dot, near) < inner { 1.0 } else { 0.0 }, if close(dot, near) < outer { 1.0 } else { 0.0 })
+            })
+        }
+    }
+}
+
+#[inline(always)]
+fn sum_gains(
+    of: Gains<'_>,
+    lower: &mut [f32],
+    upper: &mut [f32],
+    bounds: impl Fn(f32, f32) -> (f32, f32),
+) -> (f32, f32) {
+    let (less, more) = (1.0 - of.slack.0, 1.0 + of.slack.0);
+    let slack = of.slack.1;
+    let (up, down) = of.level;
+    let (room_low, room_high) = of.room;
+    let (mut own_lower, mut own_upper) = ([0.0_f32; LANES], [0.0_f32; LANES]);
+    let dots = of.dots.as_chunks::<LANES>().0;
+    let near = of.near.as_chunks::<LANES>().0;
+    let (levels_up, levels_down) =
+        (of.center_levels.0.as_chunks::<LANES>().0, of.center_levels.1.as_chunks::<LANES>().0);
+    let sums = lower.as_chunks_mut::<LANES>().0.iter_mut().zip(upper.as_chunks_mut::<LANES>().0);
+    for (group, ((dots, near), (lower, upper))) in dots.iter().zip(near).zip(sums).enumerate() {
+        let (mut low, mut high) = ([0.0_f32; LANES], [0.0_f32; LANES]);
+        for lane in 0..LANES {
+            let (least_alike, most_alike) = bounds(dots[lane], near[lane]);
+            low[lane] = positive(least_alike * less - slack);
+            high[lane] = positive(most_alike * more + slack);
+            lower[lane] += least(positive(low[lane] - up), room_low);
+            upper[lane] += least(positive(high[lane] - down), room_high);
+        }
+        if let (Some(ups), Some(downs)) = (levels_up.get(group), levels_down.get(group)) {
+            for lane in 0..LANES {
+                own_lower[lane] += positive(low[lane] - ups[lane]);
+                own_upper[lane] += positive(high[lane] - downs[lane]);
+            }
+        }
+    }
+    (own_lower.iter().sum(), own_upper.iter().sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponentials_are_as_near_as_stated() {
+        for i in 0..=800_000 {
+            let x = -(i as f32) * 1e-4;
+            let truth = f64::from(x).exp();
+            assert!((f64::from(exp(x)) - truth).abs() <= 2e-6 * truth, "{x}");
+        }
+    }
+}
