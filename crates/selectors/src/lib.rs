@@ -47,6 +47,7 @@ mod select;
 mod selection;
 mod shrinking;
 mod start;
+mod sums;
 #[cfg(test)]
 mod testing;
 mod top;

@@ -89,6 +89,13 @@ pub enum Reason {
         /// The median of these distances in the class.
         median: f64,
     },
+    /// Alike to the pool, and less so to what was taken before.
+    Between {
+        /// Mean similarity to the rows of the pool.
+        pool: f64,
+        /// Mean similarity to the rows taken; 0 while there is none.
+        taken: f64,
+    },
     /// Unlike the rows of its cluster that come before it.
     Unlike {
         /// The cluster.
@@ -167,6 +174,9 @@ impl fmt::Display for Reason {
             }
             Reason::Moderate { class, distance, median } => {
                 write!(f, "{distance:.4} from the center of class {class}, where the median is {median:.4}")
+            }
+            Reason::Between { pool, taken } => {
+                write!(f, "mean similarity {pool:.4} to the pool, {taken:.4} to the rows taken before")
             }
             Reason::Unlike { cluster, similarity } => {
                 write!(f, "cosine {similarity:.4} to the most similar row before it in cluster {cluster}")
