@@ -195,9 +195,9 @@ impl Kept {
     }
 }
 
-/// Rows kept: 48 MiB of values.
+/// Rows kept: 192 MiB of values.
 fn most_kept(n: usize, dim: usize) -> usize {
-    ((12 << 20) / dim).clamp(1, MOST_CHANGES * n)
+    ((48 << 20) / dim).clamp(1, MOST_CHANGES * n)
 }
 
 impl Buffers {
