@@ -112,7 +112,7 @@ fn tell(args: &DedupArgs, summary: &Summary<'_>) -> Result<ExitCode, Failure> {
             count(summary.duplicates),
             count(summary.candidates),
             summary.threshold,
-            counted(summary.groups, "row kept").replace("row kepts", "rows kept"),
+            counted(summary.groups, "kept row"),
             secs_text(summary.total_secs)
         ));
         let kept = summary.kept.as_ref().map(|path| format!(", the rows kept in {path}")).unwrap_or_default();

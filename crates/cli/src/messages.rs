@@ -82,9 +82,13 @@ pub(crate) fn count(value: usize) -> String {
     text
 }
 
-/// A count and its noun: `1 row`, `2 rows`.
+/// A count and its noun: `1 row`, `2 rows`, `2 entries`.
 pub(crate) fn counted(value: usize, noun: &str) -> String {
-    format!("{} {noun}{}", count(value), if value == 1 { "" } else { "s" })
+    match (value, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{} {stem}ies", count(value)),
+        (_, None) => format!("{} {noun}s", count(value)),
+    }
 }
 
 /// Rows of cells under each other, two blanks apart; the last column is not padded.

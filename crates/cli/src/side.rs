@@ -247,7 +247,7 @@ impl List<'_> {
             _ => format!(
                 "{} of {} of {name} are not in the pool, the first (entry {}) is {what}",
                 count(bad),
-                counted(all, "entry").replace("entrys", "entries"),
+                counted(all, "entry"),
                 count(first + 1)
             ),
         }

@@ -8,6 +8,7 @@ use crate::context::{CHUNK_ROWS, Context};
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
 use crate::scan;
+use crate::selection::{Pick, Reason};
 use crate::shrinking::TIE;
 use crate::start;
 
@@ -40,7 +41,7 @@ impl<'p> Sums<'p> {
     ///
     /// # Errors
     /// Reading, interruption.
-    pub(crate) fn new(pool: &'p CheckedPool<'p>, alike: Alike, ctx: &Context) -> Result<Self, Error> {
+    fn new(pool: &'p CheckedPool<'p>, alike: Alike, ctx: &Context) -> Result<Self, Error> {
         let mut sums = Sums {
             pool,
             alike,
@@ -64,7 +65,7 @@ impl<'p> Sums<'p> {
     }
 
     /// The candidate of largest `score`, the lowest of equals, and its score; it is no candidate from now on.
-    pub(crate) fn best(&mut self, score: impl Fn(&Self, usize) -> f64) -> Option<(usize, f64)> {
+    fn best(&mut self, score: impl Fn(&Self, usize) -> f64) -> Option<(usize, f64)> {
         let open = || (0..self.open.len()).filter(|&row| self.open[row]);
         let best = open().map(|row| score(self, row)).fold(f64::NEG_INFINITY, f64::max);
         let floor = best - best.abs() * TIE;
@@ -77,7 +78,7 @@ impl<'p> Sums<'p> {
     ///
     /// # Errors
     /// Reading, interruption.
-    pub(crate) fn take(&mut self, row: usize, ctx: &Context) -> Result<(), Error> {
+    fn take(&mut self, row: usize, ctx: &Context) -> Result<(), Error> {
         self.pool.gather_f32(ctx, &[row], &mut self.block, &mut self.wide)?;
         let (alike, taken) = (self.alike, &self.wide);
         let taken64: Vec<f64> = taken.iter().map(|v| f64::from(*v)).collect();
@@ -91,6 +92,36 @@ impl<'p> Sums<'p> {
             Ok(())
         })?;
         self.taken += 1;
+        Ok(())
+    }
+
+    /// Picks the candidate of largest `score` again and again.
+    ///
+    /// # Errors
+    /// Reading, interruption.
+    pub(crate) fn pick(
+        pool: &'p CheckedPool<'p>,
+        alike: Alike,
+        score: impl Fn(&Self, usize) -> f64,
+        budget: usize,
+        ctx: &mut Context,
+        picks: &mut Vec<Pick>,
+    ) -> Result<(), Error> {
+        let mut sums = Sums::new(pool, alike, ctx)?;
+        ctx.progress().begin("picking", budget as u64);
+        while picks.len() < budget {
+            ctx.go_on()?;
+            let Some((row, value)) = sums.best(&score) else { break };
+            if !ctx.take(pool, row)? {
+                continue;
+            }
+            let (pool, taken) = (sums.to_all[row] / pool.len() as f64, sums.to_taken[row] / sums.taken.max(1) as f64);
+            picks.push(Pick::new(row, value, Reason::Between { pool, taken }));
+            if picks.len() < budget {
+                sums.take(row, ctx)?;
+            }
+            ctx.progress().at(picks.len() as u64);
+        }
         Ok(())
     }
 

@@ -73,7 +73,7 @@ fn duplicates_are_told_with_what_is_kept_and_why() {
     let dir = twins();
     let run = dir.ok("dedup pool.csv --threshold 0.99 --kept kept.txt");
     assert!(
-        run.stderr.contains("3 of 6 candidates are duplicates (cosine above 0.99) of 2 rows kept"),
+        run.stderr.contains("3 of 6 candidates are duplicates (cosine above 0.99) of 2 kept rows"),
         "{}",
         run.stderr
     );

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::method::{Asks, MethodInfo, ParamInfo, Selector, params_of};
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
-use crate::selection::{Pick, Reason};
+use crate::selection::Pick;
 use crate::sums::{Alike, Sums};
 use crate::unit::RowScale;
 
@@ -126,23 +126,8 @@ impl Selector for GraphCut {
             Similarity::Cosine => Alike::Linear { constant: 0.0, slope: 1.0 },
             Similarity::Rbf => Alike::Gaussian(self.width.powi(2).recip()),
         };
-        let mut sums = Sums::new(&unit, alike, ctx)?;
         let gain =
             |sums: &Sums<'_>, row: usize| sums.to_all[row] - self.lambda * (sums.own(row) + 2.0 * sums.to_taken[row]);
-        ctx.progress().begin("picking", budget as u64);
-        while picks.len() < budget {
-            ctx.go_on()?;
-            let Some((row, value)) = sums.best(gain) else { break };
-            if !ctx.take(pool, row)? {
-                continue;
-            }
-            let (pool, taken) = (sums.to_all[row] / unit.len() as f64, sums.to_taken[row] / sums.taken.max(1) as f64);
-            picks.push(Pick::new(row, value, Reason::Between { pool, taken }));
-            if picks.len() < budget {
-                sums.take(row, ctx)?;
-            }
-            ctx.progress().at(picks.len() as u64);
-        }
-        Ok(())
+        Sums::pick(&unit, alike, gain, budget, ctx, picks)
     }
 }

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::method::{Asks, MethodInfo, ParamInfo, Selector, params_of};
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
-use crate::selection::{Pick, Reason};
+use crate::selection::Pick;
 use crate::sums::{Alike, Sums};
 use crate::unit::RowScale;
 
@@ -116,22 +116,7 @@ impl Selector for KernelHerding {
             Kernel::Linear => Alike::Linear { constant: 0.0, slope: 1.0 },
         };
         let n = pool.len() as f64;
-        let mut sums = Sums::new(pool, alike, ctx)?;
         let score = |sums: &Sums<'_>, row: usize| sums.to_all[row] / n - sums.to_taken[row] / (sums.taken + 1) as f64;
-        ctx.progress().begin("picking", budget as u64);
-        while picks.len() < budget {
-            ctx.go_on()?;
-            let Some((row, value)) = sums.best(score) else { break };
-            if !ctx.take(pool, row)? {
-                continue;
-            }
-            let (to_pool, taken) = (sums.to_all[row] / n, sums.to_taken[row] / sums.taken.max(1) as f64);
-            picks.push(Pick::new(row, value, Reason::Between { pool: to_pool, taken }));
-            if picks.len() < budget {
-                sums.take(row, ctx)?;
-            }
-            ctx.progress().at(picks.len() as u64);
-        }
-        Ok(())
+        Sums::pick(pool, alike, score, budget, ctx, picks)
     }
 }
