@@ -125,6 +125,27 @@ pub(crate) fn any_within(dots: &[f32], offsets: &[f32], limit: f32) -> bool {
     dots.iter().zip(offsets).any(|(dot, offset)| (-2.0_f32).mul_add(*dot, *offset) <= limit)
 }
 
+/// Sets in `masks`, a bit per `j` and sixteen to a mask, for which `j` the value `offsets[j] - 2 dots[j]` is not above
+/// `limit` or `others[j] - 2 dots[j]` not above `other_limit`, both rounded once; tells whether for any.
+pub(crate) fn either_within(
+    dots: &[f32],
+    offsets: &[f32],
+    limit: f32,
+    others: &[f32],
+    other_limit: f32,
+    masks: &mut [u16],
+) -> bool {
+    let mut any = false;
+    masks.fill(0);
+    for (j, ((dot, offset), other)) in dots.iter().zip(offsets).zip(others).enumerate() {
+        if (-2.0_f32).mul_add(*dot, *offset) <= limit || (-2.0_f32).mul_add(*dot, *other) <= other_limit {
+            masks[j / LANES] |= 1 << (j % LANES);
+            any = true;
+        }
+    }
+    any
+}
+
 /// The least `offsets[j] - 2 dots[j]`, its lowest `j`, and the least but that one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct TwoLeast {

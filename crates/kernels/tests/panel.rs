@@ -101,6 +101,7 @@ fn check(kernels: Kernels, left: &[f32], rows: Rows<'_>, centers: &[f32], offset
     check_filter(kernels, rows, &panel, &truth, what);
     check_shrinking(kernels, rows, &panel, &truth, what);
     check_bounds(kernels, rows, &panel, &truth, what);
+    check_both(kernels, rows, &panel, &truth, what);
     if offset.is_none() {
         check_gains(kernels, left, rows, &panel, &truth, what);
     }
@@ -311,6 +312,92 @@ fn check_shrinking(kernels: Kernels, rows: Rows<'_>, panel: &Panel, truth: &[Vec
         sorted.truncate(3);
         assert_eq!(list, &sorted, "{what}");
         assert!(sorted.len() < 3 || limit == sorted[2]);
+    }
+}
+
+/// Every pair below a limit of its row or its center is visited, once and in order, with bounds that hold; with limits
+/// that shrink, the three nearest of each row and of each center are found.
+fn check_both(kernels: Kernels, rows: Rows<'_>, panel: &Panel, truth: &[Vec<f64>], what: &str) {
+    let (n, k) = (rows.len(), panel.len());
+    let columns: Vec<Vec<f64>> = (0..k).map(|center| truth.iter().map(|row| row[center]).collect()).collect();
+    let ranked = |of: &[f64], rank: usize| {
+        let mut sorted = of.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        sorted[rank].next_up()
+    };
+    let scratch = &mut PanelScratch::default();
+    for (rank, turn) in [(0, 0), (0, 1), (0, 2), (n.min(k) / 2, 0), (n.min(k) / 2, 3)] {
+        // Some sides want nothing, or everything.
+        let limit = |side: usize, of: &[f64]| match (side + turn) % 4 {
+            0 if turn > 0 => 0.0,
+            1 if turn > 1 => f64::INFINITY,
+            _ => ranked(of, rank),
+        };
+        let row_limits: Vec<f64> = truth.iter().enumerate().map(|(side, of)| limit(side, of)).collect();
+        let center_limits: Vec<f64> = columns.iter().enumerate().map(|(side, of)| limit(side + 1, of)).collect();
+        let (mut a, mut b) = (row_limits.clone(), center_limits.clone());
+        let mut visited = vec![Vec::new(); n];
+        let mut last_row = vec![0; k];
+        kernels.candidates_both(rows, None, panel, &mut a, &mut b, scratch, |row, center, pair, x, y| {
+            let sq_dist = truth[row][center];
+            assert!(pair.low <= sq_dist && sq_dist <= pair.high, "{what}: {row} {center} {pair:?} {sq_dist}");
+            assert_eq!((*x, *y), (row_limits[row], center_limits[center]), "{what}");
+            assert!(last_row[center] <= row, "{what}: rows ascend");
+            last_row[center] = row;
+            visited[row].push(center);
+        });
+        assert_eq!((&a, &b), (&row_limits, &center_limits), "{what}");
+        for (row, visited) in visited.iter().enumerate() {
+            assert!(visited.is_sorted_by(|a, b| a < b), "{what}: {visited:?}");
+            for center in 0..k {
+                let below = truth[row][center] < row_limits[row] || truth[row][center] < center_limits[center];
+                assert!(!below || visited.binary_search(&center).is_ok(), "{what}: {row} {center} at {rank}, {turn}");
+            }
+        }
+    }
+    let (mut row_limits, mut center_limits) = (vec![f64::INFINITY; n], vec![f64::INFINITY; k]);
+    let (mut of_rows, mut of_centers) = (vec![Vec::new(); n], vec![Vec::new(); k]);
+    let enter = |list: &mut Vec<f64>, sq_dist: f64, limit: &mut f64| {
+        if sq_dist < *limit {
+            list.push(sq_dist);
+            list.sort_by(f64::total_cmp);
+            list.truncate(3);
+            *limit = if list.len() == 3 { list[2] } else { *limit };
+        }
+    };
+    kernels.candidates_both(rows, None, panel, &mut row_limits, &mut center_limits, scratch, |row, center, _, x, y| {
+        enter(&mut of_rows[row], truth[row][center], x);
+        enter(&mut of_centers[center], truth[row][center], y);
+    });
+    for (list, truth) in of_rows.iter().zip(truth).chain(of_centers.iter().zip(&columns)) {
+        let mut sorted = truth.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted.truncate(3);
+        assert_eq!(list, &sorted, "{what}");
+    }
+}
+
+#[test]
+fn few_pairs_beyond_the_limits_of_both_sides_are_visited() {
+    let mut random = Random(19);
+    let (n, dim, k) = (300, 128, 700);
+    let (left, centers) = (values(&mut random, Kind::Plain, n, dim), values(&mut random, Kind::Plain, k, dim));
+    let truth = exact(&left, &centers, dim);
+    let least = |of: &mut dyn Iterator<Item = f64>| of.fold(f64::INFINITY, f64::min) * 0.999;
+    let rows = Rows::from_f32(&left, dim);
+    for kernels in all() {
+        let panel = Panel::new(kernels, &centers, dim, None);
+        let mut row_limits: Vec<f64> = truth.iter().map(|row| least(&mut row.iter().copied())).collect();
+        let mut center_limits: Vec<f64> =
+            (0..k).map(|center| least(&mut truth.iter().map(|row| row[center]))).collect();
+        // A thousandth below the nearest is far more than the error; one center wants all.
+        center_limits[600] = f64::INFINITY;
+        let mut visited = Vec::new();
+        let scratch = &mut PanelScratch::default();
+        kernels.candidates_both(rows, None, &panel, &mut row_limits, &mut center_limits, scratch, |row, c, _, _, _| {
+            visited.push((row, c));
+        });
+        assert_eq!(visited, (0..n).map(|row| (row, 600)).collect::<Vec<_>>());
     }
 }
 

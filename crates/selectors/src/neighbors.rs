@@ -1,22 +1,24 @@
 //! Exact nearest neighbors, by matrix products that dismiss nearly all pairs.
 //!
-//! Rows come in panels; every row is compared with one panel after another and keeps the best it has met. A product
-//! bounds each distance, and only pairs that might enter a list are worked out canonically. So lists are exact and the
-//! same for any number of threads, block size, storage and instruction set, and nothing of size n x n is kept.
+//! Rows are cut into tiles, and each pair of rows is multiplied once, for the lists of both. The product bounds the
+//! distance, and only pairs that might enter a list are worked out canonically. A list is ordered by distance and then
+//! by row, however its rows arrive: so lists are exact and the same for any number of threads, block size, storage and
+//! instruction set, and nothing of size n x n is kept.
 
+mod lists;
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
+use std::sync::Mutex;
 
-use subsel_formats::RowSource;
-use subsel_kernels::{Block, Panel, PanelScratch, Rows, Values};
+use subsel_kernels::{Bounds, Kernels, Panel, PanelScratch, Rows, Values};
 
+use self::lists::{Side, Slot};
 use crate::Error;
-use crate::context::Context;
+use crate::context::{CHUNK_ROWS, Context};
+use crate::pairs::{self, Tiles};
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
-use crate::scan::{self, BlockAt};
 
 /// The `k` nearest rows of every row.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,50 +45,6 @@ impl KnnGraph {
     }
 }
 
-/// The neighbors found so far of one row, ascending by (distance, row).
-struct List<'g> {
-    len: usize,
-    indices: &'g mut [u32],
-    sq_dists: &'g mut [f64],
-}
-
-impl List<'_> {
-    /// What a distance must be below to enter. Rows come in ascending order, so that of equals the lowest stays.
-    fn limit(&self) -> f64 {
-        if self.len < self.sq_dists.len() { f64::INFINITY } else { self.sq_dists.last().copied().unwrap_or(0.0) }
-    }
-
-    fn insert(&mut self, index: u32, sq_dist: f64) {
-        let at = self.sq_dists[..self.len].partition_point(|other| *other <= sq_dist);
-        self.len = (self.len + 1).min(self.sq_dists.len());
-        self.sq_dists.copy_within(at..self.len - 1, at + 1);
-        self.indices.copy_within(at..self.len - 1, at + 1);
-        (self.sq_dists[at], self.indices[at]) = (sq_dist, index);
-    }
-}
-
-/// Bytes of the rows of one panel: with more, passes over the rows are fewer.
-const PANEL_BYTES: usize = 16 << 20;
-
-/// Rows of one panel.
-fn panel_rows(n: usize, dim: usize) -> usize {
-    (PANEL_BYTES / (4 * dim)).clamp(1024, 1 << 20).min(n)
-}
-
-/// Bytes of the open pairs of a block, for each row and neighbor: a list meets about so many rows before it settles.
-const OPEN_BYTES: usize = 8 * size_of::<Open>();
-
-/// Buffers of one worker.
-#[derive(Default)]
-struct Worker {
-    scratch: PanelScratch,
-    limits: Vec<f64>,
-    wide: Vec<f32>,
-    /// For each row of the block, upper bounds `(block, k)` of its `k` least squared distances so far, ascending.
-    highs: Vec<f64>,
-    open: Vec<Open>,
-}
-
 /// A pair that might be one of neighbors.
 #[derive(Clone, Copy)]
 struct Open {
@@ -96,151 +54,180 @@ struct Open {
     low: f64,
 }
 
+/// Most open pairs of two tiles before they are worked out, later ones seldom being nearer: a list meets about so many
+/// rows before it settles.
+fn open_pairs(rows: usize, k: usize) -> usize {
+    rows.saturating_mul(8).saturating_mul(k).min(1 << 20)
+}
+
+/// The open pairs of two tiles, and the lists they may enter.
+#[derive(Default)]
+struct Pairs {
+    rows: Side,
+    panel: Side,
+    open: Vec<Open>,
+    /// Whether lists have changed since the tiles were begun.
+    has_settled: bool,
+}
+
+/// Buffers of one worker.
+#[derive(Default)]
+struct Worker {
+    scratch: PanelScratch,
+    wide: Vec<f32>,
+    row_limits: Vec<f64>,
+    panel_limits: Vec<f64>,
+    pairs: Pairs,
+}
+
 /// The `min(k, n - 1)` nearest rows of every row of the pool, by canonical Euclidean distance, ties to the lowest row.
 ///
-/// Time `O(n^2 d)` at about the rate of matrix products, memory `O(n k)` and a panel.
+/// Time `O(n^2 d / 2)` at about the rate of matrix products, memory `O(n k)` and two tiles per thread.
 ///
 /// # Errors
 /// Reading, interruption.
 pub(crate) fn knn(pool: &CheckedPool<'_>, k: usize, ctx: &Context) -> Result<KnnGraph, Error> {
     let n = pool.len();
     let k = k.min(n - 1);
-    let mut graph = KnnGraph { k, indices: vec![0; n * k], sq_dists: vec![0.0; n * k] };
+    let mut graph = KnnGraph { k, indices: vec![u32::MAX; n * k], sq_dists: vec![f64::INFINITY; n * k] };
     if k == 0 {
         return Ok(graph);
     }
-    let mut lists: Vec<List<'_>> = graph
+    let tiles = pairs::tiles(0..n, pool.dim());
+    let tile_values = tiles[0].len() * k;
+    let slots: Vec<Slot<'_>> = graph
         .indices
-        .chunks_exact_mut(k)
-        .zip(graph.sq_dists.chunks_exact_mut(k))
-        .map(|(indices, sq_dists)| List { len: 0, indices, sq_dists })
+        .chunks_mut(tile_values)
+        .zip(graph.sq_dists.chunks_mut(tile_values))
+        .map(|(indices, sq_dists)| Mutex::new((indices, sq_dists)))
         .collect();
-    for_panels(pool, ctx, |panel, first| {
-        scan::for_rows(pool, ctx, &mut lists, Worker::default, |worker, block, lists| {
-            worker.merge(pool, ctx, block, panel, first, lists);
-            Ok(())
+    let threads = threads(n, ctx.threads().current_num_threads());
+    let walk = |wanted: fn(usize, usize) -> bool| {
+        pairs::walk(pool, pool.sq_norms(), &tiles, wanted, ctx, threads, Worker::default, |worker, pair| {
+            worker.compare(ctx.kernels(), pair, k, &slots);
         })
-    })?;
+    };
+    // Each tile with itself first: from then on lists are full (of enough rows), and few pairs near enough.
+    walk(|left, right| left == right)?;
+    if tiles.len() > 1 {
+        walk(|left, right| left != right)?;
+    }
+    drop(slots);
     Ok(graph)
+}
+
+/// Threads that share the work on so many rows: a pool of one chunk occupies only the thread it is given to.
+fn threads(n: usize, most: usize) -> usize {
+    most.min(n.div_ceil(CHUNK_ROWS)).max(1)
 }
 
 /// Work of [`knn`].
 pub(crate) fn knn_plan(shape: &Shape, k: usize) -> Work {
+    let shape = Shape { threads: threads(shape.n, shape.threads), ..*shape };
     let (n, d) = (shape.n as f64, shape.dim as f64);
     let k = k.min(shape.n.saturating_sub(1));
-    let panel = panel_rows(shape.n, shape.dim);
-    let workers = shape.threads as u64;
+    let rows = pairs::tile_rows(shape.dim).min(shape.n);
+    let tiles = (n / rows as f64).ceil();
+    // Two sides: a list as found and its bounds, limit and mark of each row; rows as `f32`.
+    let worker = 2 * rows * (20 * k + 9) + 4 * rows * shape.dim + open_pairs(rows, k) * size_of::<Open>();
     Work {
-        passes: 1.0 + (n / panel as f64).ceil(),
+        // Each tile twice for itself, then every later one for it.
+        passes: 2.0 + 0.6 * (tiles - 1.0),
         gathered: 0.0,
-        panel_ops: n * n * d,
-        // The k nearest of a panel are worked out, of later ones those that enter the list.
-        canonical_ops: n * d * k as f64 * (1.0 + (n / panel as f64).ln()),
-        bytes: (shape.n * (12 * k + size_of::<List<'_>>())) as u64
-            + (panel * (8 * shape.dim + 40)) as u64
-            + workers
-                * (PanelScratch::bytes(shape.block_rows.min(shape.n), panel, shape.dim)
-                    + (shape.block_rows.min(shape.n) * (8 + 8 * k + OPEN_BYTES * k)) as u64),
+        panel_ops: n * (n + rows as f64) / 2.0 * d,
+        // The k nearest of the row's own tile are worked out, of others those that enter the list.
+        canonical_ops: n * d * k as f64 * (1.0 + tiles.ln()),
+        bytes: (shape.n * 12 * k) as u64 + pairs::bytes(&shape) + (shape.threads * worker) as u64,
     }
 }
 
-/// Calls `visit(panel, its first row)` for all rows of the pool, some at a time.
-fn for_panels(
-    pool: &CheckedPool<'_>,
-    ctx: &Context,
-    mut visit: impl FnMut(&Panel, usize) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let (n, at_once) = (pool.len(), panel_rows(pool.len(), pool.dim()));
-    for first in (0..n).step_by(at_once) {
-        let panel = panel_of(pool, first..(first + at_once).min(n), ctx)?;
-        ctx.progress().begin("comparing rows", n.div_ceil(crate::context::CHUNK_ROWS) as u64);
-        visit(&panel, first)?;
+impl Pairs {
+    /// Meets a pair of tiles' rows that may be near enough for either's list.
+    fn meet(&mut self, row: usize, column: usize, bounds: Bounds, row_limit: &mut f64, panel_limit: &mut f64) {
+        if self.has_settled {
+            // Later ones have higher numbers, so that this holds for them too.
+            *row_limit = row_limit.min(self.rows.limit(row, self.panel.first + column));
+            *panel_limit = panel_limit.min(self.panel.limit(column, self.rows.first + row));
+        }
+        let (for_row, for_panel) = (bounds.low < *row_limit, bounds.low < *panel_limit);
+        if for_row {
+            self.rows.note(row, bounds.high, row_limit);
+        }
+        if for_panel {
+            self.panel.note(column, bounds.high, panel_limit);
+        }
+        if for_row || for_panel {
+            self.open.push(Open { row: row as u32, column: column as u32, low: bounds.low });
+        }
     }
-    Ok(())
-}
 
-fn panel_of(pool: &CheckedPool<'_>, range: Range<usize>, ctx: &Context) -> Result<Panel, Error> {
-    let dim = pool.dim();
-    let mut values = vec![0.0; range.len() * dim];
-    let at_once = ctx.block_rows(dim);
-    let mut scratch = Block::new(pool.dtype());
-    for (start, out) in range.clone().step_by(at_once).zip(values.chunks_mut(at_once * dim)) {
-        let rows = pool.rows(start..(start + at_once).min(range.end), &mut scratch)?;
-        ctx.kernels().widen(rows, out);
+    /// Works out the open pairs as far as they still matter.
+    fn settle(&mut self, kernels: Kernels, rows: &[f32], panel: &Panel) {
+        let dim = panel.dim();
+        for Open { row, column, low } in self.open.drain(..) {
+            let (row, column) = (row as usize, column as usize);
+            let (row_number, column_number) = (self.rows.first + row, self.panel.first + column);
+            let limit = self.rows.limit(row, column_number).max(self.panel.limit(column, row_number));
+            if low >= limit {
+                continue;
+            }
+            let x = &rows[row * dim..(row + 1) * dim];
+            if let Some(sq_dist) = kernels.sq_dist_below(x, panel.center(column), limit) {
+                self.rows.insert(row, column_number, sq_dist);
+                self.panel.insert(column, row_number, sq_dist);
+            }
+        }
+        self.has_settled = true;
     }
-    Ok(Panel::new(ctx.kernels(), &values, dim, None))
-}
-
-/// The rows of a block as `f32`.
-fn widened<'a>(ctx: &Context, block: BlockAt<'a>, wide: &'a mut Vec<f32>) -> Rows<'a> {
-    if let Values::F32(_) = block.rows.values() {
-        return block.rows;
-    }
-    wide.resize(block.rows.len() * block.rows.dim(), 0.0);
-    ctx.kernels().widen(block.rows, wide);
-    Rows::from_f32(wide, block.rows.dim())
 }
 
 impl Worker {
-    /// Takes the rows of `panel`, the first of which is number `first`, into the lists of a block.
+    /// Takes the pairs of two tiles, or of one with itself, into the lists.
     ///
     /// Products come first: they narrow what can be among the `k` nearest, so that few pairs are worked out.
-    fn merge(
-        &mut self,
-        pool: &CheckedPool<'_>,
-        ctx: &Context,
-        block: BlockAt<'_>,
-        panel: &Panel,
-        first: usize,
-        lists: &mut [List<'_>],
-    ) {
-        let (kernels, k) = (ctx.kernels(), lists[0].sq_dists.len());
-        self.highs.clear();
-        for list in lists.iter() {
-            self.highs.extend_from_slice(&list.sq_dists[..list.len]);
-            self.highs.resize(self.highs.len() + k - list.len, f64::INFINITY);
-        }
-        self.limits.clear();
-        self.limits.extend(lists.iter().map(List::limit));
-        self.open.clear();
-        let rows = widened(ctx, block, &mut self.wide);
-        let (highs, open) = (&mut self.highs, &mut self.open);
-        kernels.candidates_bounded(
+    fn compare(&mut self, kernels: Kernels, tiles: &Tiles<'_>, k: usize, slots: &[Slot<'_>]) {
+        let Worker { scratch, wide, row_limits, panel_limits, pairs } = self;
+        let (panel, is_same) = (tiles.panel, tiles.left == tiles.right);
+        let rows = widened(kernels, tiles.rows.rows, wide);
+        let Values::F32(values) = rows.values() else { return };
+        pairs.rows.begin(tiles.rows.range(), k, &slots[tiles.right]);
+        // Within a tile every pair comes twice, and its rows learn of both.
+        pairs.panel.begin(tiles.panel_range.clone(), if is_same { 0 } else { k }, &slots[tiles.left]);
+        pairs.rows.limits(pairs.panel.first, row_limits);
+        pairs.panel.limits(pairs.rows.first, panel_limits);
+        pairs.has_settled = false;
+        let most = open_pairs(rows.len(), k);
+        pairs.open.reserve_exact(most);
+        let sq_norms = Some(tiles.sq_norms);
+        kernels.candidates_both(
             rows,
-            Some(&pool.sq_norms()[block.range()]),
+            sq_norms,
             panel,
-            &mut self.limits,
-            &mut self.scratch,
-            |row, column, bounds, limit| {
-                if first + column == block.first + row {
-                    return limit;
+            row_limits,
+            panel_limits,
+            scratch,
+            |row, column, bounds, x, y| {
+                if is_same && row == column {
+                    return;
                 }
-                open.push(Open { row: row as u32, column: column as u32, low: bounds.low });
-                let highs = &mut highs[row * k..(row + 1) * k];
-                if bounds.high >= highs[k - 1] {
-                    return limit;
+                pairs.meet(row, column, bounds, x, y);
+                if pairs.open.len() == most {
+                    pairs.settle(kernels, values, panel);
                 }
-                let at = highs.partition_point(|high| *high <= bounds.high);
-                highs.copy_within(at..k - 1, at + 1);
-                highs[at] = bounds.high;
-                // As near as the bound itself is still near enough.
-                limit.min(highs[k - 1].next_up())
             },
         );
-        let Values::F32(values) = rows.values() else { return };
-        let dim = rows.dim();
-        // Columns come in ascending order for each row, so that of equals the lowest stays.
-        for pair in &self.open {
-            let (row, column) = (pair.row as usize, pair.column as usize);
-            let list = &mut lists[row];
-            let limit = list.limit();
-            if pair.low >= limit.min(self.limits[row]) {
-                continue;
-            }
-            let x = &values[row * dim..(row + 1) * dim];
-            if let Some(sq_dist) = kernels.sq_dist_below(x, panel.center(column), limit) {
-                list.insert((first + column) as u32, sq_dist);
-            }
-        }
+        pairs.settle(kernels, values, panel);
+        pairs.rows.end(&slots[tiles.right]);
+        pairs.panel.end(&slots[tiles.left]);
     }
+}
+
+/// The rows as `f32`.
+fn widened<'a>(kernels: Kernels, rows: Rows<'a>, wide: &'a mut Vec<f32>) -> Rows<'a> {
+    if let Values::F32(_) = rows.values() {
+        return rows;
+    }
+    wide.resize(rows.len() * rows.dim(), 0.0);
+    kernels.widen(rows, wide);
+    Rows::from_f32(wide, rows.dim())
 }

@@ -17,11 +17,15 @@ use crate::scan::{BlockAt, lock};
 
 /// Two tiles whose pairs are to be looked at.
 pub(crate) struct Tiles<'a> {
-    /// One of them, prepared.
+    /// The number of one of them, not above the other's.
+    pub(crate) left: usize,
+    /// The number of the other.
+    pub(crate) right: usize,
+    /// The left one, prepared.
     pub(crate) panel: &'a Panel,
     /// Its row numbers.
     pub(crate) panel_range: Range<usize>,
-    /// The other.
+    /// The right one.
     pub(crate) rows: BlockAt<'a>,
     /// Squared norms of `rows`.
     pub(crate) sq_norms: &'a [f64],
@@ -42,7 +46,8 @@ pub(crate) fn tiles(rows: Range<usize>, dim: usize) -> Vec<Range<usize>> {
     rows.clone().step_by(len).map(|first| first..(first + len).min(rows.end)).collect()
 }
 
-fn tile_rows(dim: usize) -> usize {
+/// Rows of a tile, of enough rows.
+pub(crate) fn tile_rows(dim: usize) -> usize {
     ((1 << 20) / dim).clamp(256, 2048)
 }
 
@@ -81,14 +86,44 @@ pub(crate) fn for_pairs<T: Copy + Send + Sync, W>(
         slots.push(Mutex::new(slot));
         rest = after;
     }
-    let threads = ctx.threads().current_num_threads();
-    let tasks = tasks(tiles.len(), threads, &wanted);
-    let (next, failure) = (AtomicUsize::new(0), Mutex::new(None));
-    let done = AtomicUsize::new(0);
     let merge = |tile: usize, found: &[T]| {
         let mut slot = lock(&slots[tile]);
         slot.iter_mut().zip(found).for_each(|(total, found)| (how.merge)(total, *found));
     };
+    let threads = ctx.threads().current_num_threads();
+    let worker = || (worker(), Vec::new(), Vec::new());
+    walk(source, sq_norms, tiles, wanted, ctx, threads, worker, |(own, of_rows, of_panel), tiles| {
+        of_rows.clear();
+        of_rows.resize(tiles.rows.rows.len(), how.nothing);
+        of_panel.clear();
+        of_panel.resize(tiles.panel.len(), how.nothing);
+        step(own, tiles, of_rows, of_panel);
+        merge(tiles.right, of_rows);
+        if tiles.right != tiles.left {
+            merge(tiles.left, of_panel);
+        }
+    })
+}
+
+/// Calls `step` for all pairs of tiles for which `wanted(tile, tile)`, the first not after the second, from up to
+/// `threads` threads, and from this one alone if that is 1; other arguments as of [`for_pairs`].
+///
+/// # Errors
+/// Reading, interruption.
+#[allow(clippy::too_many_arguments)] // a walk with its parts
+pub(crate) fn walk<W>(
+    source: &dyn RowSource,
+    sq_norms: &[f64],
+    tiles: &[Range<usize>],
+    wanted: impl Fn(usize, usize) -> bool + Sync,
+    ctx: &Context,
+    threads: usize,
+    worker: impl Fn() -> W + Sync,
+    step: impl Fn(&mut W, &Tiles<'_>) + Sync,
+) -> Result<(), Error> {
+    let tasks = tasks(tiles.len(), threads, &wanted);
+    let (next, failure) = (AtomicUsize::new(0), Mutex::new(None));
+    let done = AtomicUsize::new(0);
     let read = |tile: usize, block: &mut Block, hold: &mut dyn FnMut(BlockAt<'_>)| -> Result<(), Error> {
         let range = tiles[tile].clone();
         hold(BlockAt { first: range.start, rows: source.rows(range, block)? });
@@ -97,40 +132,36 @@ pub(crate) fn for_pairs<T: Copy + Send + Sync, W>(
     let work = || -> Result<(), Error> {
         let (mut own, mut block, mut wide) = (worker(), Block::default(), Vec::new());
         let mut panel: Option<(usize, Panel)> = None;
-        let (mut of_rows, mut of_panel) = (Vec::new(), Vec::new());
         while let Some((left, rights)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if panel.as_ref().is_none_or(|(tile, _)| tile != left) {
+            let left = *left;
+            if panel.as_ref().is_none_or(|(tile, _)| *tile != left) {
                 drop(panel.take());
-                read(*left, &mut block, &mut |at| {
+                read(left, &mut block, &mut |at| {
                     wide.resize(at.rows.len() * at.rows.dim(), 0.0);
                     ctx.kernels().widen(at.rows, &mut wide);
                 })?;
-                panel = Some((*left, Panel::new(ctx.kernels(), &wide, source.dim(), None)));
+                panel = Some((left, Panel::new(ctx.kernels(), &wide, source.dim(), None)));
             }
             let (_, panel) = panel.as_ref().expect("set above");
-            for right in rights.clone().filter(|right| wanted(*left, *right)) {
+            for right in rights.clone().filter(|right| wanted(left, *right)) {
                 ctx.go_on()?;
-                of_rows.clear();
-                of_rows.resize(tiles[right].len(), how.nothing);
-                of_panel.clear();
-                of_panel.resize(panel.len(), how.nothing);
                 read(right, &mut block, &mut |rows| {
-                    let panel_range = tiles[*left].clone();
-                    let tiles = Tiles { panel, panel_range, rows, sq_norms: &sq_norms[rows.range()] };
-                    step(&mut own, &tiles, &mut of_rows, &mut of_panel);
+                    let (panel_range, sq_norms) = (tiles[left].clone(), &sq_norms[rows.range()]);
+                    step(&mut own, &Tiles { left, right, panel, panel_range, rows, sq_norms });
                 })?;
-                merge(right, &of_rows);
-                if right != *left {
-                    merge(*left, &of_panel);
-                }
             }
             ctx.progress().at(done.fetch_add(1, Ordering::Relaxed) as u64 + 1);
         }
         Ok(())
     };
     ctx.progress().begin("comparing all pairs", tasks.len() as u64);
+    let workers = threads.min(tasks.len());
+    if workers == 1 {
+        // Here and now: within a parallel section a waiting thread would begin something else, and hold that too.
+        return work();
+    }
     ctx.threads().scope(|scope| {
-        for _ in 0..threads.min(tasks.len()) {
+        for _ in 0..workers {
             scope.spawn(|_| {
                 if let Err(error) = work() {
                     next.store(usize::MAX / 2, Ordering::Relaxed);

@@ -341,8 +341,34 @@ pub(super) unsafe fn any_within<V: Vector>(dots: &[f32], offsets: &[f32], limit:
             let (dot, offset) = (V::load_f32(dots.as_ptr().add(i)), V::load_f32(offsets.as_ptr().add(i)));
             least = V::min_f32(V::mul_add_f32(minus_two, dot, offset), least);
         }
-        V::any_not_greater(least, limit)
+        V::not_greater(least, limit) != 0
     }
+}
+
+/// See [`scalar::either_within`].
+#[inline(always)]
+pub(super) unsafe fn either_within<V: Vector>(
+    dots: &[f32],
+    offsets: &[f32],
+    limit: f32,
+    others: &[f32],
+    other_limit: f32,
+    masks: &mut [u16],
+) -> bool {
+    let len = dots.len().min(offsets.len()).min(others.len()).min(LANES * masks.len());
+    let mut any = 0;
+    // SAFETY: the offsets stay below the length of the three slices, a multiple of sixteen.
+    unsafe {
+        let (minus_two, limit, other_limit) = (V::splat_f32(-2.0), V::splat_f32(limit), V::splat_f32(other_limit));
+        for (i, mask) in (0..len - len % LANES).step_by(LANES).zip(masks) {
+            let dot = V::load_f32(dots.as_ptr().add(i));
+            let value = V::mul_add_f32(minus_two, dot, V::load_f32(offsets.as_ptr().add(i)));
+            let other = V::mul_add_f32(minus_two, dot, V::load_f32(others.as_ptr().add(i)));
+            *mask = V::not_greater(value, limit) | V::not_greater(other, other_limit);
+            any |= *mask;
+        }
+    }
+    any != 0
 }
 
 /// See [`scalar::two_least`]. Indices are counted as `f32`, exact below 2^24; blocks of a panel are far shorter.

@@ -63,6 +63,7 @@ verbs! {
     widen(rows: Rows<'_>, out: &mut [f32]);
     has_non_finite(rows: Rows<'_>) -> bool;
     any_within(dots: &[f32], offsets: &[f32], limit: f32) -> bool;
+    either_within(dots: &[f32], offsets: &[f32], limit: f32, others: &[f32], other_limit: f32, masks: &mut [u16]) -> bool;
     two_least(dots: &[f32], offsets: &[f32]) -> scalar::TwoLeast;
     count_within(dots: &[f32], offsets: &[f32], certain: f32, maybe: f32, counts: &mut [u32]) -> (u32, u32);
     gains(of: Gains<'_>, lower: &mut [f32], upper: &mut [f32]) -> (f32, f32);

@@ -59,6 +59,6 @@ pub(super) trait Vector: Copy {
     unsafe fn select_equal(a: Self::F32, b: Self::F32, value: Self::F32, other: Self::F32) -> Self::F32;
     /// The least of the lanes, none of them NaN.
     unsafe fn least(a: Self::F32) -> f32;
-    /// Whether in some lane `a > b` is false, as it is where either is NaN.
-    unsafe fn any_not_greater(a: Self::F32, b: Self::F32) -> bool;
+    /// A mask of the lanes, the first the lowest bit, in which `a > b` is false, as it is where either is NaN.
+    unsafe fn not_greater(a: Self::F32, b: Self::F32) -> u16;
 }

@@ -99,6 +99,19 @@ macro_rules! wrappers {
             }
 
             #[target_feature(enable = $features)]
+            pub(in crate::arch) fn either_within(
+                dots: &[f32],
+                offsets: &[f32],
+                limit: f32,
+                others: &[f32],
+                other_limit: f32,
+                masks: &mut [u16],
+            ) -> bool {
+                // SAFETY: see above.
+                unsafe { generic::either_within::<V>(dots, offsets, limit, others, other_limit, masks) }
+            }
+
+            #[target_feature(enable = $features)]
             pub(in crate::arch) fn two_least(dots: &[f32], offsets: &[f32]) -> TwoLeast {
                 // SAFETY: see above.
                 unsafe { generic::two_least::<V>(dots, offsets) }
@@ -272,9 +285,9 @@ impl Vector for Avx512 {
         unsafe { least_eight(_mm256_min_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a))) }
     }
     #[inline(always)]
-    unsafe fn any_not_greater(a: Self::F32, b: Self::F32) -> bool {
+    unsafe fn not_greater(a: Self::F32, b: Self::F32) -> u16 {
         // SAFETY: see above.
-        unsafe { _mm512_cmp_ps_mask::<_CMP_NGT_UQ>(a, b) != 0 }
+        unsafe { _mm512_cmp_ps_mask::<_CMP_NGT_UQ>(a, b) }
     }
 }
 
@@ -464,11 +477,11 @@ impl Vector for Avx2 {
         unsafe { least_eight(_mm256_min_ps(a[0], a[1])) }
     }
     #[inline(always)]
-    unsafe fn any_not_greater(a: Self::F32, b: Self::F32) -> bool {
+    unsafe fn not_greater(a: Self::F32, b: Self::F32) -> u16 {
         // SAFETY: see above.
         unsafe {
-            let low = _mm256_cmp_ps::<_CMP_NGT_UQ>(a[0], b[0]);
-            _mm256_movemask_ps(_mm256_or_ps(low, _mm256_cmp_ps::<_CMP_NGT_UQ>(a[1], b[1]))) != 0
+            let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NGT_UQ>(a[0], b[0]));
+            (low | _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NGT_UQ>(a[1], b[1])) << 8) as u16
         }
     }
 }

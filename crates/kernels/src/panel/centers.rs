@@ -20,7 +20,7 @@ pub struct Panel {
     /// Lower bounds of the same, already less the error of a pair that is owed to the center.
     pub(super) low: Vec<f32>,
     /// Whether a center is so large that its pairs are open.
-    is_open: Vec<bool>,
+    pub(super) is_open: Vec<bool>,
     pub(super) max_sq_norm: f64,
     /// Relative error of an approximate squared distance, errors 1 to 3 of the module's page.
     pub(super) error: f64,
@@ -137,7 +137,7 @@ impl Panel {
 
     /// How far `low[j] - 2 dot` may be from the squared distance: errors 1 to 3 of row and center, of which `low` has
     /// taken in the center's once, and its rounding down.
-    fn excess_range(&self, row_sq_norm: f64) -> ExcessRange {
+    pub(super) fn excess_range(&self, row_sq_norm: f64) -> ExcessRange {
         let room = 4.0 * underflow(self.dim()) + f64_error(self.dim()) * (row_sq_norm + self.max_sq_norm);
         ExcessRange {
             low: row_sq_norm * (1.0 - self.error) - room,
@@ -161,13 +161,18 @@ impl Panel {
 }
 
 /// What turns `low[j] - 2 dot` of one row into bounds of the squared distance.
-struct ExcessRange {
+pub(super) struct ExcessRange {
     low: f64,
     high: f64,
 }
 
+impl Bounds {
+    /// Of a pair of which nothing is known.
+    pub(super) const OPEN: Bounds = Bounds { low: 0.0, high: f64::INFINITY };
+}
+
 impl ExcessRange {
-    fn bounds(&self, excess: f64) -> Bounds {
+    pub(super) fn bounds(&self, excess: f64) -> Bounds {
         // The difference was rounded once.
         let rounding = 2.0 * U * excess.abs();
         Bounds { low: (self.low + excess - rounding).max(0.0), high: (self.high + excess + rounding).max(0.0) }
@@ -414,8 +419,7 @@ impl Scan<'_> {
             let excess = self.panel.low[center] - 2.0 * self.dots[column];
             let is_open = open_row || self.panel.is_open[center];
             if excess <= threshold || is_open {
-                let bounds =
-                    if is_open { Bounds { low: 0.0, high: f64::INFINITY } } else { range.bounds(f64::from(excess)) };
+                let bounds = if is_open { Bounds::OPEN } else { range.bounds(f64::from(excess)) };
                 let limit = visit(center, bounds, self.limit);
                 if limit != self.limit {
                     self.limit = limit;

@@ -5,7 +5,7 @@ use crate::{Kernels, LANES, Rows, Values, arch};
 use std::ops::Range;
 
 /// Columns of one block of products.
-const BLOCK: usize = 512;
+pub(super) const BLOCK: usize = 512;
 
 /// Most rows of a tile. The products of a tile (2 MiB) stay in or near the second-level cache until they are scanned,
 /// and the block of the panel is packed seldom enough: with 512 rows the product runs at three quarters of its best

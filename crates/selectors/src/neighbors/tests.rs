@@ -1,3 +1,5 @@
+use subsel_kernels::Isa;
+
 use super::*;
 use crate::context::Settings;
 use crate::testing::{LinePool, line_pool, matrix_pool, mixture_pool, values_of};
@@ -52,4 +54,52 @@ fn a_pool_smaller_than_k_gives_all_others() {
     let got = graph(&pool, 10);
     assert_eq!((got.k, got.indices), (2, vec![1, 2, 2, 0, 1, 0]));
     assert_eq!(graph(&line_pool(&[1.0]), 4).k, 0);
+}
+
+/// The `k` nearest of each row by a full search.
+fn naive_graph(pool: &LinePool, dim: usize, k: usize) -> KnnGraph {
+    let values = values_of(pool);
+    let kernels = subsel_kernels::Kernels::best();
+    let mut graph = KnnGraph { k, indices: Vec::new(), sq_dists: Vec::new() };
+    let mut sq_dists = vec![0.0; values.len() / dim];
+    for (row, x) in values.chunks_exact(dim).enumerate() {
+        kernels.sq_dists(x, &values, &mut sq_dists);
+        let mut all: Vec<(f64, u32)> = sq_dists.iter().copied().zip(0..).filter(|(_, i)| *i as usize != row).collect();
+        let by = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        all.select_nth_unstable_by(k - 1, by);
+        all.truncate(k);
+        all.sort_by(by);
+        graph.indices.extend(all.iter().map(|(_, index)| *index));
+        graph.sq_dists.extend(all.iter().map(|(sq_dist, _)| *sq_dist));
+    }
+    graph
+}
+
+#[test]
+fn tiles_threads_and_instructions_make_no_difference() {
+    let duplicates = {
+        let half = values_of(&mixture_pool(2600, 3, 1));
+        matrix_pool([half.clone(), half].concat(), 3)
+    };
+    let grid = matrix_pool((0..4500).flat_map(|i| [(i * 7 % 70) as f32, (i * 7 / 70 % 65) as f32]).collect(), 2);
+    // Most rows are one: more pairs are open than are kept.
+    let one = matrix_pool((0..4300).map(|i| if i % 5 == 3 { i as f32 } else { 7.0 }).collect(), 1);
+    // Products with a few rows overflow, so that their pairs stay open.
+    let huge = {
+        let mut values = values_of(&mixture_pool(4200, 4, 3));
+        [5, 2100, 4150].into_iter().for_each(|row| values[4 * row..4 * row + 4].fill(1e30 + row as f32 * 1e27));
+        matrix_pool(values, 4)
+    };
+    for (pool, dim, k) in
+        [(mixture_pool(6500, 5, 2), 5, 9), (duplicates, 3, 4), (grid, 2, 7), (one, 1, 2), (huge, 4, 3)]
+    {
+        let expected = naive_graph(&pool, dim, k);
+        for (isa, threads) in Isa::ALL.into_iter().flat_map(|isa| [1, 2, 5].map(|threads| (isa, threads))) {
+            let settings = Settings { threads: Some(threads), isa: Some(isa), ..Settings::default() };
+            let Ok(mut ctx) = Context::new(&settings) else { continue };
+            let checked = CheckedPool::new(&pool.pool(), &mut ctx).unwrap_or_else(|error| panic!("{error}"));
+            let got = knn(&checked, k, &ctx).unwrap_or_else(|error| panic!("{error}"));
+            assert!(got == expected, "{} rows of {dim}, {isa:?}, {threads} threads", pool.pool().source.n_rows());
+        }
+    }
 }
