@@ -25,7 +25,7 @@ pub(super) fn passes(shape: &Shape) -> f64 {
 pub(super) fn bytes(shape: &Shape) -> u64 {
     // The columns, and one of them by class for each worker.
     (4 * shape.n * (stripe(shape.n, shape.dim) + shape.threads) + 12 * shape.n) as u64
-        + shape.threads as u64 * 4 * (CHUNK_ROWS * shape.dim) as u64
+        + shape.threads as u64 * (4 * (CHUNK_ROWS * shape.dim) as u64 + (2 << 20))
 }
 
 /// The median of every column over the rows of each class, `(classes, d)`; of an even number of rows the mean of the two

@@ -189,7 +189,8 @@ impl Selector for TypiClust {
             gathered: clustering.gathered + visits * neighbors.passes * largest as f64,
             panel_ops: clustering.panel_ops + visits * neighbors.panel_ops,
             canonical_ops: clustering.canonical_ops + visits * neighbors.canonical_ops,
-            bytes: RowScale::bytes(shape)
+            // The neighbors' own count has the buffers that scaling would take twice.
+            bytes: RowScale::bytes(shape) - shape.block_bytes()
                 + clustering.bytes.max(12 * shape.n as u64 + at_once * (neighbors.bytes + kept))
                 + 4 * shape.n as u64,
         }
