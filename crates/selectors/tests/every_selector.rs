@@ -167,10 +167,13 @@ fn one_seed_gives_one_selection_and_seeds_matter_to_random_methods() {
     let pool = pool(&source);
     for_every_method(|text, method| {
         assert_eq!(rows(method, &pool, 40, 1), rows(method, &pool, 40, 1), "{text}");
-        // Of prob-cover only the radius depends on draws, of semdedup the clusters, of moderate with labels nothing; and
+        // Of prob-cover only the radius depends on draws, of semdedup the clusters, of moderate with labels nothing, of
+        // facility-location its samples; and
         // clusters as plain as these are found by every seed.
-        let settled = ["largest", "start=", "clusters=labels", "prob-cover", "moderate", "semdedup"];
-        let is_settled = settled.iter().any(|part| text.contains(part)) && !text.contains("random");
+        let settled =
+            ["largest", "start=", "clusters=labels", "prob-cover", "moderate", "semdedup", "facility-location"];
+        let draws = ["random", "stochastic", "+norm"].iter().any(|part| text.contains(part));
+        let is_settled = settled.iter().any(|part| text.contains(part)) && !draws;
         if method.info().random && !is_settled {
             assert!(
                 (2..6).any(|seed| rows(method, &pool, 40, seed) != rows(method, &pool, 40, 1)),

@@ -25,7 +25,7 @@ pub(crate) static INFO: MethodInfo = MethodInfo {
     needs: "",
     rows: "scaled to unit length by the method",
     nested: true,
-    random: false,
+    random: true,
     cost: "time O(n^2 d) at the rate of matrix products, half of it saved by symmetry; memory O(n)",
     source: "Cornuejols, Fisher, Nemhauser, Location of bank accounts, 1977; Mirzasoleiman et al., 2015, for samples",
     not_when: "the pool is so large that comparing all pairs of rows takes too long, or rare kinds of rows matter most",
