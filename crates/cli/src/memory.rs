@@ -28,6 +28,14 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A size as `--max-memory` takes it, not below `bytes`.
+pub(crate) fn size_text(bytes: u64) -> String {
+    match bytes {
+        b if b < 10_000_000_000 => format!("{}MB", b.div_ceil(1_000_000)),
+        b => format!("{}GB", b.div_ceil(1_000_000_000)),
+    }
+}
+
 /// The bytes a run may take: `asked`, or half of what is available.
 pub(crate) fn allowed(asked: Option<u64>) -> u64 {
     asked.unwrap_or_else(|| available() / 2)
@@ -44,6 +52,13 @@ pub(crate) fn check(need: u64, asked: Option<u64>) -> Result<(), Failure> {
         failure.message.push_str(" (half of what is available)");
     }
     Err(failure)
+}
+
+/// Bytes in which a run may keep what it would otherwise work out again, beside the `least` that it needs: what the user
+/// allowed, or if they said nothing what the library takes by itself.
+pub(crate) fn cache_bytes(least: u64, asked: Option<u64>) -> u64 {
+    let left = allowed(asked).saturating_sub(least);
+    if asked.is_some() { left } else { left.min(subsel::CACHE_BYTES) }
 }
 
 /// Bytes that this process could take: of the machine, of its control group and under its own limits.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use subsel::plan::{Plan, Rates, Shape, bytes_text, plan, secs_text};
-use subsel::{Context, Entry, Selector, parse_method, registry};
+use subsel::{CACHE_BYTES, Context, Entry, Selector, parse_method, registry};
 
 use crate::args::PlanArgs;
 use crate::failure::Failure;
@@ -38,16 +38,33 @@ pub(crate) fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
     let (loaded, pool) = loaded.pool();
     let rates = Rates::measure(&ctx);
     let shape = Shape::of(&pool, &ctx);
-    let mut plans = Vec::new();
+    let (mut plans, mut sooner) = (Vec::new(), Vec::new());
     for budget in budgets {
         let budget = budget.resolve(candidates)?;
         for selector in selectors(&args, budget, candidates)? {
-            let mut plan = plan(&*selector, &shape, budget, &rates);
-            plan.peak_bytes += loaded.bytes();
+            let planned = |cache_bytes| {
+                let mut plan = plan(&*selector, &Shape { cache_bytes, ..shape }, budget, &rates);
+                plan.peak_bytes += loaded.bytes();
+                plan
+            };
+            let least = planned(0).peak_bytes;
+            let plan = planned(memory::cache_bytes(least, args.run.max_memory));
+            let roomy = planned(u64::MAX);
+            if roomy.secs < plan.secs / 2.0 && roomy.peak_bytes > memory::allowed(args.run.max_memory).min(CACHE_BYTES) {
+                sooner.push(format!(
+                    "{} takes about {} with `--max-memory {}`",
+                    plan.method,
+                    secs_text(roomy.secs),
+                    memory::size_text(roomy.peak_bytes)
+                ));
+            }
             plans.push(plan);
         }
     }
     tell(&args, &ctx, &shape, &rates, &plans)?;
+    if !args.json {
+        sooner.iter().for_each(|line| messages::note(line));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

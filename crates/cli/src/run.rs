@@ -22,7 +22,7 @@ pub(crate) fn context(seed: u64, threads: Option<usize>, block_rows: Option<usiz
         }
         _ => None,
     };
-    let ctx = Context::new(&Settings { seed, threads, isa, block_rows })?;
+    let ctx = Context::new(&Settings { seed, threads, isa, block_rows, cache_bytes: None })?;
     stop_on_signals(&ctx)?;
     Ok(ctx)
 }
@@ -99,26 +99,34 @@ impl Order<'_> {
         self.budgets.len() > 1 && !self.selector.nested()
     }
 
-    /// Refuses a run beyond the memory allowed and announces a long one. Gives the bytes planned.
+    /// Refuses a run beyond the memory allowed, grants it what is left to keep things in, and announces a long one. Gives
+    /// the bytes planned.
     pub(crate) fn check_plan(
         &self,
         loaded: &Loaded,
         pool: &Pool<'_>,
         dedup: Option<f64>,
-        ctx: &Context,
+        ctx: &mut Context,
         limit: &MemoryLimit,
     ) -> Result<u64, Failure> {
-        let shape = Shape::of(pool, ctx);
+        let bare = Shape { cache_bytes: 0, ..Shape::of(pool, ctx) };
         let rates = Rates::measure(ctx);
         let runs = self.runs(loaded.candidates())?;
         let (constraints, most) = (&loaded.constraints, runs.iter().copied().max().unwrap_or(0));
         let depth = |budget| constraints.depth(self.selector, budget, loaded.candidates());
-        let mut plans: Vec<plan::Plan> =
-            runs.iter().map(|&budget| plan::plan(self.selector, &shape, depth(budget), &rates)).collect();
-        plans.extend(dedup.map(|threshold| dedup::plan(&within_all(threshold), &shape, &rates)));
-        let need = plans.iter().map(|plan| plan.peak_bytes).max().unwrap_or(0) + loaded.bytes() + limit.output_bytes;
-        let need = need + constraints.bytes(shape.n, shape.dim, most);
-        memory::check(need, limit.max_memory)?;
+        let beside = loaded.bytes() + limit.output_bytes + constraints.bytes(bare.n, bare.dim, most);
+        let planned = |shape: &Shape| {
+            let mut plans: Vec<plan::Plan> =
+                runs.iter().map(|&budget| plan::plan(self.selector, shape, depth(budget), &rates)).collect();
+            plans.extend(dedup.map(|threshold| dedup::plan(&within_all(threshold), shape, &rates)));
+            let need = plans.iter().map(|plan| plan.peak_bytes).max().unwrap_or(0) + beside;
+            (plans, need)
+        };
+        let (_, least) = planned(&bare);
+        memory::check(least, limit.max_memory)?;
+        ctx.set_cache_bytes(memory::cache_bytes(least, limit.max_memory));
+        let shape = Shape::of(pool, ctx);
+        let (plans, need) = planned(&shape);
         let secs: f64 = plans.iter().map(|plan| plan.secs).sum();
         if let (true, Some(&budget)) = (secs > crate::plan::LONG_SECS, runs.iter().max()) {
             messages::note(&crate::plan::long_run(self.selector, &shape, budget, &rates, secs));

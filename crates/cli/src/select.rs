@@ -36,7 +36,7 @@ pub(crate) fn run(args: SelectArgs) -> Result<ExitCode, Failure> {
     let order = Order { selector: &*chosen.selector, budgets: &budgets };
     let (loaded, pool) = loaded.pool();
     let limit = MemoryLimit { max_memory: args.run.max_memory, output_bytes: targets.rest_bytes(loaded) };
-    let planned_bytes = order.check_plan(loaded, &pool, request.dedup, &ctx, &limit)?;
+    let planned_bytes = order.check_plan(loaded, &pool, request.dedup, &mut ctx, &limit)?;
 
     let watched = progress::watch(&mut ctx, args.say.quiet);
     let outcome = check_pool(&pool, request.dedup, &mut ctx).and_then(|(checked, duplicates)| {

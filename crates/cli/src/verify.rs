@@ -124,7 +124,7 @@ fn repeat(
     let order = Order { selector, budgets: &budgets };
     let (loaded, pool) = loaded.pool();
     let limit = MemoryLimit { max_memory: args.max_memory, output_bytes: 0 };
-    order.check_plan(loaded, &pool, request.dedup, &ctx, &limit)?;
+    order.check_plan(loaded, &pool, request.dedup, &mut ctx, &limit)?;
     let watched = progress::watch(&mut ctx, args.quiet);
     let found = check_pool(&pool, request.dedup, &mut ctx)
         .and_then(|(checked, _)| compare(manifest, &order, &checked, &mut ctx, dir));

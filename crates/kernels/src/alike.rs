@@ -66,6 +66,19 @@ impl Similarity {
         }
     }
 
+    /// What no similarity of two rows of squared norms up to this is above.
+    pub fn most(self, sq_norm: f64) -> f64 {
+        let most = match self {
+            Similarity::Dot => sq_norm,
+            Similarity::ShiftedDot => 0.5 + 0.5 * sq_norm,
+            Similarity::SquaredDot => sq_norm * sq_norm,
+            Similarity::Near(most) | Similarity::SqNear(most) => most,
+            Similarity::Gaussian(_) | Similarity::Laplace(_) | Similarity::Cauchy(_) | Similarity::Within(_) => 1.0,
+        };
+        // Room for the rounding of norms and products.
+        most * (1.0 + 1e-6)
+    }
+
     /// Relative and absolute room for its evaluation in `f32`, the rounding of its parameter included.
     pub(crate) fn slack(self) -> (f32, f32) {
         const TWO_U: f32 = f32::EPSILON;
@@ -148,56 +161,146 @@ fn exp_bounds(far: f32, close: f32) -> (f32, f32) {
     (exp(far) * (1.0 - EXP_ROOM.0 + EXP_ROOM.1 * far), exp(close) * (1.0 + EXP_ROOM.0 - EXP_ROOM.1 * close))
 }
 
+/// What is done with the interval of each similarity of one row.
+trait WithBounds {
+    type Out;
+
+    /// `bounds(product, squared norm of the center)`: the least and most the similarity can be, but for its slack.
+    fn run(self, bounds: impl Fn(f32, f32) -> (f32, f32)) -> Self::Out;
+}
+
 /// Adds bounds of each center's gain from one row to `lower` and `upper`, and gives bounds of the row's own gain from
 /// these centers, 0 where their levels are not given. The sums, of positive terms, are in any order and in `f32`.
 #[inline(always)]
 pub(crate) fn gains(of: Gains<'_>, lower: &mut [f32], upper: &mut [f32]) -> (f32, f32) {
-    let error = of.error;
+    with_bounds(of.similarity, of.own, of.error, SumGains { of, lower, upper })
+}
+
+#[inline(always)]
+fn with_bounds<W: WithBounds>(similarity: Similarity, own: f32, error: f32, work: W) -> W::Out {
     // The interval of a squared distance: far end, near end.
-    let far = |dot: f32, near: f32| positive(of.own + near - 2.0 * dot + error);
-    let close = |dot: f32, near: f32| positive(of.own + near - 2.0 * dot - error);
-    match of.similarity {
-        Similarity::Dot => sum_gains(of, lower, upper, |dot, _| (dot - error, dot + error)),
-        Similarity::ShiftedDot => {
-            sum_gains(of, lower, upper, |dot, _| (0.5 + 0.5 * (dot - error), 0.5 + 0.5 * (dot + error)))
-        }
-        Similarity::SquaredDot => sum_gains(of, lower, upper, |dot, _| {
+    let far = |dot: f32, near: f32| positive(own + near - 2.0 * dot + error);
+    let close = |dot: f32, near: f32| positive(own + near - 2.0 * dot - error);
+    match similarity {
+        Similarity::Dot => work.run(|dot, _| (dot - error, dot + error)),
+        Similarity::ShiftedDot => work.run(|dot, _| (0.5 + 0.5 * (dot - error), 0.5 + 0.5 * (dot + error))),
+        Similarity::SquaredDot => work.run(|dot, _| {
             let (least, most) = (positive(dot.abs() - error), dot.abs() + error);
             (least * least, most * most)
         }),
         Similarity::Gaussian(scale) => {
             let scale = scale as f32;
-            sum_gains(of, lower, upper, |dot, near| exp_bounds(scale * far(dot, near), scale * close(dot, near)))
+            work.run(|dot, near| exp_bounds(scale * far(dot, near), scale * close(dot, near)))
         }
         Similarity::Laplace(scale) => {
             let scale = scale as f32;
-            sum_gains(of, lower, upper, |dot, near| {
-                exp_bounds(scale * far(dot, near).sqrt(), scale * close(dot, near).sqrt())
-            })
+            work.run(|dot, near| exp_bounds(scale * far(dot, near).sqrt(), scale * close(dot, near).sqrt()))
         }
         Similarity::Cauchy(scale) => {
             let scale = scale as f32;
-            sum_gains(of, lower, upper, |dot, near| {
-                (1.0 / (1.0 + scale * far(dot, near)), 1.0 / (1.0 + scale * close(dot, near)))
-            })
+            work.run(|dot, near| (1.0 / (1.0 + scale * far(dot, near)), 1.0 / (1.0 + scale * close(dot, near))))
         }
         Similarity::Near(most) => {
             let most = most as f32;
-            sum_gains(of, lower, upper, |dot, near| (most - far(dot, near).sqrt(), most - close(dot, near).sqrt()))
+            work.run(|dot, near| (most - far(dot, near).sqrt(), most - close(dot, near).sqrt()))
         }
         Similarity::SqNear(most) => {
             let most = most as f32;
-            sum_gains(of, lower, upper, |dot, near| (most - far(dot, near), most - close(dot, near)))
+            work.run(|dot, near| (most - far(dot, near), most - close(dot, near)))
         }
         Similarity::Within(sq_radius) => {
             // Room for rounding the ends, relatively, and the limit itself.
             let inner = (sq_radius as f32) * (1.0 - 4.0 * f32::EPSILON) - f32::MIN_POSITIVE;
             let outer = (sq_radius as f32) * (1.0 + 4.0 * f32::EPSILON) + f32::MIN_POSITIVE;
-            sum_gains(of, lower, upper, |dot, near| {
+            work.run(|dot, near| {
                 (if far(dot, near) < inner { 1.0 } else { 0.0 }, if close(dot, near) < outer { 1.0 } else { 0.0 })
             })
         }
     }
+}
+
+/// [`gains`].
+struct SumGains<'a> {
+    of: Gains<'a>,
+    lower: &'a mut [f32],
+    upper: &'a mut [f32],
+}
+
+impl WithBounds for SumGains<'_> {
+    type Out = (f32, f32);
+
+    #[inline(always)]
+    fn run(self, bounds: impl Fn(f32, f32) -> (f32, f32)) -> (f32, f32) {
+        sum_gains(self.of, self.lower, self.upper, bounds)
+    }
+}
+
+/// One row's products with a block of the panel, and what turns them into whole units of similarity.
+#[derive(Clone, Copy)]
+pub(crate) struct Units<'a> {
+    pub(crate) similarity: Similarity,
+    /// Relative and absolute room of the similarity.
+    pub(crate) slack: (f32, f32),
+    pub(crate) dots: &'a [f32],
+    /// Squared norms of the centers, and of the row.
+    pub(crate) near: &'a [f32],
+    pub(crate) own: f32,
+    /// Error of the inner product or squared distance.
+    pub(crate) error: f32,
+    /// Units of a similarity of 1.
+    pub(crate) per_unit: f32,
+}
+
+/// The least whole number of units that each similarity is certainly not above, or one more; 65,535 stands for all from
+/// there. `out` is as long as the products.
+#[inline(always)]
+pub(crate) fn units(of: Units<'_>, out: &mut [u16]) {
+    with_bounds(of.similarity, of.own, of.error, CountUnits { of, out });
+}
+
+/// [`units`].
+struct CountUnits<'a> {
+    of: Units<'a>,
+    out: &'a mut [u16],
+}
+
+impl WithBounds for CountUnits<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self, bounds: impl Fn(f32, f32) -> (f32, f32)) {
+        /// Adding it rounds to whole numbers, which then stand in the lowest bits.
+        const ROUND: f32 = 8_388_608.0;
+        // Up by at least a hundredth: more than the rounding of the product and sum can take off.
+        const UP: f32 = 0.51;
+        let of = self.of;
+        let (more, slack) = (1.0 + of.slack.0, of.slack.1);
+        let dots = of.dots.as_chunks::<LANES>().0;
+        let near = of.near.as_chunks::<LANES>().0;
+        let out = self.out.as_chunks_mut::<LANES>().0;
+        for ((dots, near), out) in dots.iter().zip(near).zip(out) {
+            for lane in 0..LANES {
+                let most = positive(bounds(dots[lane], near[lane]).1 * more + slack);
+                let up = if most > 0.0 { UP } else { 0.0 };
+                out[lane] = (least(most * of.per_unit + up, 65_535.0) + ROUND).to_bits() as u16;
+            }
+        }
+    }
+}
+
+/// The sum of how far `units` are above `levels`, 0 for those that are not; up to 65,536 of them.
+#[inline(always)]
+pub(crate) fn units_above(units: &[u16], levels: &[u16]) -> u64 {
+    let mut sums = [0_u32; 2 * LANES];
+    let (groups, rest) = units.as_chunks::<{ 2 * LANES }>();
+    let (level_groups, level_rest) = levels.as_chunks::<{ 2 * LANES }>();
+    for (units, levels) in groups.iter().zip(level_groups) {
+        for lane in 0..2 * LANES {
+            sums[lane] += u32::from(units[lane].saturating_sub(levels[lane]));
+        }
+    }
+    let rest = rest.iter().zip(level_rest).map(|(units, level)| u64::from(units.saturating_sub(*level)));
+    sums.iter().map(|sum| u64::from(*sum)).sum::<u64>() + rest.sum::<u64>()
 }
 
 #[inline(always)]
@@ -239,6 +342,17 @@ fn sum_gains(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn units_above_levels_are_summed() {
+        for len in [0, 1, 31, 32, 33, 100, 65_536] {
+            let units: Vec<u16> = (0..len).map(|i| (i * 40_503 % 65_536) as u16).collect();
+            let levels: Vec<u16> = (0..len).map(|i| (i * 9_973 % 65_536) as u16).collect();
+            let naive: u64 = units.iter().zip(&levels).map(|(u, l)| u64::from(*u.max(l)) - u64::from(*l)).sum();
+            assert_eq!(units_above(&units, &levels), naive, "{len}");
+        }
+        assert_eq!(units_above(&vec![u16::MAX; 65_536], &vec![0; 65_536]), 65_535 * 65_536);
+    }
 
     #[test]
     fn exponentials_are_as_near_as_stated() {

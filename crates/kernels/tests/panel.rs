@@ -167,6 +167,7 @@ fn check_gains(kernels: Kernels, left: &[f32], rows: Rows<'_>, panel: &Panel, sq
         for (center, bounds) in lost.iter().enumerate() {
             holds(bounds, (0..n).map(|row| (alike[row][center].min(later[row]) - of_rows[row]).max(0.0)).sum());
         }
+        check_units(kernels, rows, panel, kind, &alike, &what);
         let mut seen = vec![Vec::new(); k];
         kernels.for_alike(rows, None, panel, kind, &of_rows, scratch, |row, center, alike| {
             seen[center].push((row, alike.to_bits()));
@@ -175,6 +176,27 @@ fn check_gains(kernels: Kernels, left: &[f32], rows: Rows<'_>, panel: &Panel, sq
             let want = (0..n).filter(|row| alike[*row][center] > of_rows[*row]);
             let want: Vec<(usize, u64)> = want.map(|row| (row, alike[row][center].to_bits())).collect();
             assert_eq!(seen, want, "{what}");
+        }
+    }
+}
+
+/// Whole units of similarity are not below the truth.
+fn check_units(kernels: Kernels, rows: Rows<'_>, panel: &Panel, kind: Similarity, alike: &[Vec<f64>], what: &str) {
+    let k = panel.len();
+    let most = kind.most(alike.iter().flatten().copied().fold(1e-30, f64::max));
+    let per_unit = match kind {
+        Similarity::Dot | Similarity::ShiftedDot | Similarity::SquaredDot => (65_000.0 / most) as f32,
+        _ => (65_000.0 / kind.most(1.0)) as f32,
+    };
+    if !per_unit.is_normal() {
+        return;
+    }
+    let mut units = vec![7; rows.len() * k];
+    kernels.similarity_units(rows, None, panel, kind, per_unit, &mut PanelScratch::default(), &mut units);
+    for (row, units) in units.chunks_exact(k).enumerate() {
+        for (center, units) in units.iter().enumerate() {
+            let truth = alike[row][center] * f64::from(per_unit);
+            assert!(*units == u16::MAX || f64::from(*units) >= truth, "{what} {row} {center}: {units} {truth}");
         }
     }
 }
@@ -211,8 +233,17 @@ fn bounds_of_gains_are_close() {
                 &mut [],
                 &mut gains,
             );
-            for bounds in gains {
+            for bounds in &gains {
                 assert!(bounds.high - bounds.low < 2e-4 * bounds.high, "{kind:?} {bounds:?}");
+            }
+            let per_unit = (65_000.0 / kind.most(1.001)) as f32;
+            let mut units = vec![0; n * k];
+            let rows = Rows::from_f32(&left, dim);
+            kernels.similarity_units(rows, None, &panel, kind, per_unit, scratch, &mut units);
+            let sums = (0..k).map(|center| (0..n).map(|row| f64::from(units[row * k + center])).sum::<f64>());
+            for (sum, gain) in sums.zip(&gains) {
+                let sum = sum / f64::from(per_unit);
+                assert!(sum >= gain.low && sum < gain.high + n as f64 * 3.0 / f64::from(per_unit), "{kind:?} {sum}");
             }
         }
     }

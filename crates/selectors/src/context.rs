@@ -25,7 +25,13 @@ pub struct Settings {
     pub isa: Option<Isa>,
     /// Rows read at once by a worker, up to [`CHUNK_ROWS`]; `None` chooses by row size.
     pub block_rows: Option<usize>,
+    /// Bytes in which what would have to be worked out again may be kept, such as the similarities of all pairs of rows;
+    /// `None` is [`CACHE_BYTES`]. They count toward the plan where they are used.
+    pub cache_bytes: Option<u64>,
 }
+
+/// [`Settings::cache_bytes`] where nothing is said: 1 GiB.
+pub const CACHE_BYTES: u64 = 1 << 30;
 
 /// Receives progress of a run.
 pub trait Progress: Send + Sync {
@@ -52,6 +58,7 @@ pub struct Context {
     kernels: Kernels,
     threads: rayon::ThreadPool,
     block_rows: Option<usize>,
+    cache_bytes: u64,
     progress: Arc<dyn Progress>,
     cancel: Arc<AtomicBool>,
     rules: Option<Rules>,
@@ -84,6 +91,7 @@ impl Context {
             kernels,
             threads,
             block_rows: settings.block_rows,
+            cache_bytes: settings.cache_bytes.unwrap_or(CACHE_BYTES),
             progress: Arc::new(Silent),
             cancel: Arc::default(),
             rules: None,
@@ -131,6 +139,16 @@ impl Context {
     pub fn block_rows(&self, dim: usize) -> usize {
         // 2 MiB of f32: panel products reach their best rate at about 1,024 rows of 512 values.
         self.block_rows.unwrap_or((512 << 10) / dim).clamp(1, CHUNK_ROWS)
+    }
+
+    /// Bytes in which a method may keep what it would otherwise work out again.
+    pub fn cache_bytes(&self) -> u64 {
+        self.cache_bytes
+    }
+
+    /// Sets these bytes for the next run.
+    pub fn set_cache_bytes(&mut self, bytes: u64) {
+        self.cache_bytes = bytes;
     }
 
     /// The progress receiver.

@@ -57,7 +57,7 @@ pub use annotations::{Annotations, Classes};
 pub use auto::Auto;
 pub use budget::Budget;
 pub use constraints::{Axis, Constraints, Quota};
-pub use context::{CHUNK_ROWS, Context, Progress, Settings, Silent};
+pub use context::{CACHE_BYTES, CHUNK_ROWS, Context, Progress, Settings, Silent};
 pub use distinct::Distinct;
 pub use error::Error;
 pub use grammar::parse as parse_method;

@@ -21,6 +21,8 @@ pub struct Shape {
     pub threads: usize,
     /// Rows a worker reads at once.
     pub block_rows: usize,
+    /// Bytes in which a method may keep what it would otherwise work out again.
+    pub cache_bytes: u64,
 }
 
 impl Shape {
@@ -34,6 +36,7 @@ impl Shape {
             labeled: pool.labeled.len(),
             threads: ctx.threads().current_num_threads(),
             block_rows: ctx.block_rows(dim),
+            cache_bytes: ctx.cache_bytes(),
         }
     }
 

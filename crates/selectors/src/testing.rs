@@ -4,6 +4,7 @@ use subsel_formats::MemorySource;
 
 use crate::annotations::Annotations;
 use crate::context::{Context, Settings};
+use crate::plan::Shape;
 use crate::method::Selector;
 use crate::pool::Pool;
 use crate::random::{Draws, Stream};
@@ -44,6 +45,7 @@ pub(crate) fn mixture_pool(n: usize, dim: usize, seed: u64) -> LinePool {
     matrix_pool(values, dim)
 }
 
+/// Selects, and where the method would keep things for later, also selects with no room for that: with the same picks.
 pub(crate) fn select_rows(
     selector: &dyn Selector,
     pool: &LinePool,
@@ -51,7 +53,15 @@ pub(crate) fn select_rows(
     seed: u64,
 ) -> Result<Selection, Error> {
     let settings = Settings { seed, threads: Some(1), ..Settings::default() };
-    select(selector, &pool.pool(), budget, &mut Context::new(&settings)?)
+    let mut ctx = Context::new(&settings)?;
+    let selection = select(selector, &pool.pool(), budget, &mut ctx)?;
+    let roomy = Shape::of(&pool.pool(), &ctx);
+    if selector.plan(&roomy, budget) != selector.plan(&Shape { cache_bytes: 0, ..roomy }, budget) {
+        ctx.set_cache_bytes(0);
+        let bare = select(selector, &pool.pool(), budget, &mut ctx)?;
+        assert_eq!(bare.picks, selection.picks, "{} without room", selector.text());
+    }
+    Ok(selection)
 }
 
 pub(crate) fn picks_of(selector: &dyn Selector, pool: &LinePool, budget: usize, seed: u64) -> Vec<usize> {

@@ -193,7 +193,8 @@ fn threads_blocks_and_instruction_sets_change_nothing() {
         let expected = run(method, &pool, 60, &base).unwrap_or_else(|error| panic!("{text}: {error}"));
         let mut others = vec![];
         for (threads, block_rows) in [(2, None), (5, Some(1000)), (1, Some(7)), (2, Some(4096))] {
-            others.push(Settings { threads: Some(threads), block_rows, ..base.clone() });
+            let cache_bytes = block_rows.map(|_| 0);
+            others.push(Settings { threads: Some(threads), block_rows, cache_bytes, ..base.clone() });
         }
         for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
             others.push(Settings { isa: Some(isa), ..base.clone() });

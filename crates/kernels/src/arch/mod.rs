@@ -9,7 +9,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::alike::Gains;
+use crate::alike::{Gains, Units};
 use crate::{Isa, Kernels, Rows, scalar};
 
 mod columns;
@@ -67,5 +67,7 @@ verbs! {
     two_least(dots: &[f32], offsets: &[f32]) -> scalar::TwoLeast;
     count_within(dots: &[f32], offsets: &[f32], certain: f32, maybe: f32, counts: &mut [u32]) -> (u32, u32);
     gains(of: Gains<'_>, lower: &mut [f32], upper: &mut [f32]) -> (f32, f32);
+    units(of: Units<'_>, out: &mut [u16]);
+    units_above(units: &[u16], levels: &[u16]) -> u64;
     least_both(dots: &[f32], offsets: &[f32], own: f32, least: &mut [f32]) -> f32;
 }

@@ -2,7 +2,7 @@
 
 use super::generic::{self, Abs, Product, SqDiff};
 use super::vector::Vector;
-use crate::alike::{self, Gains};
+use crate::alike::{self, Gains, Units};
 use crate::scalar::TwoLeast;
 use crate::{LANES, Rows};
 use std::arch::x86_64::*;
@@ -131,6 +131,16 @@ macro_rules! wrappers {
             #[target_feature(enable = $features)]
             pub(in crate::arch) fn gains(of: Gains<'_>, lower: &mut [f32], upper: &mut [f32]) -> (f32, f32) {
                 alike::gains(of, lower, upper)
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in crate::arch) fn units(of: Units<'_>, out: &mut [u16]) {
+                alike::units(of, out);
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in crate::arch) fn units_above(units: &[u16], levels: &[u16]) -> u64 {
+                alike::units_above(units, levels)
             }
 
             #[target_feature(enable = $features)]

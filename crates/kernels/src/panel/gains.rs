@@ -61,7 +61,7 @@ const SUM_ERROR: f64 = (SUB + 16) as f64 * U;
 
 impl Panel {
     /// Error of the inner products or squared distances of a row of this squared norm.
-    fn error_of(&self, similarity: Similarity, row_sq_norm: f64) -> f64 {
+    pub(super) fn error_of(&self, similarity: Similarity, row_sq_norm: f64) -> f64 {
         if similarity.is_of_dots() {
             let relative = 1.0001 * dot_error(self.dim()) + f64_error(self.dim());
             relative * (row_sq_norm * self.max_sq_norm).sqrt() + underflow(self.dim())
@@ -71,25 +71,25 @@ impl Panel {
     }
 
     /// Whether products say nothing of the similarities of such a row.
-    fn leaves_open(&self, similarity: Similarity, row_sq_norm: f64) -> bool {
+    pub(super) fn leaves_open(&self, similarity: Similarity, row_sq_norm: f64) -> bool {
         let norms = (row_sq_norm, self.max_sq_norm);
         is_open(norms.0) || is_open(norms.1) || !similarity.fits_f32(norms.0, norms.1)
     }
 }
 
 /// One row widened, when it is needed.
-struct Widened {
+pub(super) struct Widened {
     of: Option<usize>,
     row: Vec<f32>,
     row64: Vec<f64>,
 }
 
 impl Widened {
-    fn new(dim: usize) -> Self {
+    pub(super) fn new(dim: usize) -> Self {
         Widened { of: None, row: vec![0.0; dim], row64: vec![0.0; dim] }
     }
 
-    fn load(&mut self, kernels: Kernels, rows: Rows<'_>, row: usize) {
+    pub(super) fn load(&mut self, kernels: Kernels, rows: Rows<'_>, row: usize) {
         if self.of != Some(row) {
             kernels.widen(rows.slice(row..row + 1), &mut self.row);
             self.row64.iter_mut().zip(&self.row).for_each(|(wide, value)| *wide = f64::from(*value));
@@ -98,7 +98,7 @@ impl Widened {
     }
 
     /// The canonical similarity of the row and a center.
-    fn alike(&self, kernels: Kernels, similarity: Similarity, panel: &Panel, center: usize) -> f64 {
+    pub(super) fn alike(&self, kernels: Kernels, similarity: Similarity, panel: &Panel, center: usize) -> f64 {
         let mut t = [0.0];
         if similarity.is_of_dots() {
             arch::dots_f32(kernels, &self.row64, panel.center(center), &mut t);
@@ -286,6 +286,6 @@ fn flush(gains: &mut [Bounds], lower: &mut [f32], upper: &mut [f32]) {
 }
 
 /// The smallest `f32` not below `value`.
-fn round_up(value: f64) -> f32 {
+pub(super) fn round_up(value: f64) -> f32 {
     -round_down(-value)
 }

@@ -29,6 +29,7 @@ mod centers;
 mod gains;
 mod pairs;
 mod tiles;
+mod units;
 
 pub use centers::{Bounds, Nearest, Panel};
 pub use gains::Levels;

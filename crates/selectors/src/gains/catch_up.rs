@@ -37,6 +37,10 @@ pub(super) struct Buffers {
 impl Gains<'_> {
     /// Brings the bounds of these rows up to date, or as far as it takes for their gain to be certainly below `stop`.
     pub(super) fn catch_up(&mut self, ctx: &Context, stale: &[usize], stop: f64) -> Result<(), Error> {
+        if self.table.is_some() {
+            self.bound_by_table(ctx, stale);
+            return Ok(());
+        }
         let (anew, mut stale): (Vec<usize>, Vec<usize>) = stale.iter().partition(|row| self.bounds[**row] == ANYTHING);
         self.bound_anew(ctx, &anew)?;
         if stale.is_empty() {

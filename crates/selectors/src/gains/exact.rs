@@ -35,7 +35,7 @@ impl Gains<'_> {
             }
             for (&row, &gain) in rows.iter().zip(&gains) {
                 self.bounds[row] = Bounds::exactly(gain);
-                self.seen[row] = self.changes.len() as u32;
+                self.seen[row] = self.now();
             }
             values.extend(gains);
         }
@@ -67,13 +67,33 @@ impl Gains<'_> {
         Ok(total)
     }
 
+    /// The canonical gain of a row, and the rows above their level.
+    pub(super) fn found_above(&self, ctx: &Context, row: usize) -> Result<(f64, Found), Error> {
+        if let Some(table) = &self.table
+            && let Some(found) = self.canonical_by_table(ctx, table, row)?
+        {
+            return Ok(found);
+        }
+        let mut part = self.compare(ctx, &[row])?;
+        Ok((part.gains[0], part.found.pop().unwrap_or_default()))
+    }
+
     /// Takes a row: raises the levels of the rows that are more alike it.
     pub(super) fn take(&mut self, ctx: &Context, row: usize) -> Result<(), Error> {
         let kept = std::mem::take(&mut self.found).into_iter().find(|(candidate, _)| *candidate == row);
         let found = match kept {
             Some((_, found)) => found,
-            None => self.compare(ctx, &[row])?.found.pop().unwrap_or_default(),
+            None => self.found_above(ctx, row)?.1,
         };
+        self.n_taken += 1;
+        if let Some(table) = &mut self.table {
+            self.starts.push(self.starts.last().copied().unwrap_or(0) + found.len());
+            for (row, to) in found {
+                self.levels[row as usize] = to;
+                table.raise(row as usize, to);
+            }
+            return Ok(());
+        }
         self.changes.reserve_exact(found.len());
         let first = self.changes.len();
         for (row, to) in found {

@@ -51,6 +51,10 @@ pub(crate) fn pick(
         }
         Finder::Full => Source::Full(pool.candidates().collect()),
         Finder::Sample(size) => {
+            // Where samples name most rows anyway, one look at each pair costs least.
+            if 2 * size.saturating_mul(budget) > pool.len() {
+                gains.tabulate(ctx)?;
+            }
             Source::Sample { rest: pool.candidates().collect(), size, draws: Draws::new(ctx.stream("sample")) }
         }
     };
@@ -114,9 +118,7 @@ impl Source {
                     let sample = &rest[..size];
                     let stale: Vec<usize> = sample.iter().copied().filter(|row| !gains.is_fresh(*row)).collect();
                     gains.catch_up(ctx, &stale, 0.0)?;
-                    let contenders = gains.contenders(sample, 0.0);
-                    let values = gains.canonical(ctx, &contenders)?;
-                    let best = best_of(&contenders, &values);
+                    let best = gains.best(ctx, sample)?;
                     if let Some((row, _)) = best {
                         if let Some(at) = rest.iter().position(|other| *other == row) {
                             rest.swap_remove(at);
@@ -130,6 +132,22 @@ impl Source {
                 }
             }
         }
+    }
+}
+
+impl Gains<'_> {
+    /// The row of the largest gain of a few that are up to date, and the gain; `None` if none gains.
+    fn best(&mut self, ctx: &Context, rows: &[usize]) -> Result<Option<(usize, f64)>, Error> {
+        if self.has_table() {
+            let mut known = Vec::new();
+            self.tighten_by_table(ctx, rows, 0.0, 0.0, &mut known)?;
+            let (rows, values): (Vec<usize>, Vec<f64>) =
+                rows.iter().zip(known).filter_map(|(row, known)| Some((*row, known.value?))).unzip();
+            return Ok(best_of(&rows, &values));
+        }
+        let contenders = self.contenders(rows, 0.0);
+        let values = self.canonical(ctx, &contenders)?;
+        Ok(best_of(&contenders, &values))
     }
 }
 

@@ -6,12 +6,15 @@
 //! - One look at each pair of rows bounds all gains at once, by products with a rigorous error.
 //! - A pick changes the levels of few rows once there are several. A row that comes up is compared with the rows whose
 //!   levels changed since it was last looked at, by products again: with no pass over the pool.
+//! - Where there is room for the similarities of all pairs in two bytes each, they are kept ([`table`]) instead, and a row
+//!   that comes up is bounded by reading its own.
 //! - Rows that may have the largest gain get their canonical one: an `f64` sum over chunks of 4,096 rows by number. That
 //!   decides, and the similarities found on the way are the new levels if the row is picked.
 
 mod catch_up;
 mod exact;
 mod greedy;
+mod table;
 
 pub(crate) use greedy::{Finder, pick};
 
@@ -24,6 +27,8 @@ use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
 use crate::shrinking::{Known, Largest, Shrinking};
 use crate::start;
+
+use self::table::Table;
 
 /// The level of a row as it was and as it became.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,6 +74,12 @@ pub(crate) struct Gains<'p> {
     /// Buffers of workers, and rows, from call to call.
     resting: Vec<catch_up::Buffers>,
     kept: catch_up::Kept,
+    /// The similarities of all pairs, where they are kept: then no changes are.
+    table: Option<Table>,
+    /// Whether the table is still to be made.
+    may_tabulate: bool,
+    /// Rows taken so far.
+    n_taken: u32,
 }
 
 impl<'p> Gains<'p> {
@@ -89,6 +100,9 @@ impl<'p> Gains<'p> {
             found: Vec::new(),
             resting: Vec::new(),
             kept: catch_up::Kept::default(),
+            table: None,
+            may_tabulate: Table::fits(pool.len(), ctx.cache_bytes()),
+            n_taken: 0,
         };
         gains.raise(ctx, pool.labeled())?;
         Ok(gains)
@@ -104,9 +118,31 @@ impl<'p> Gains<'p> {
         if is_bare && self.similarity == Similarity::ShiftedDot {
             self.bound_linearly(ctx)?;
         } else {
+            self.tabulate(ctx)?;
+            if self.table.is_some() {
+                let all: Vec<usize> = (0..self.pool.len()).collect();
+                self.bound_by_table(ctx, &all);
+                return Ok(());
+            }
             self.bound_by_pairs(ctx)?;
         }
         self.settle();
+        Ok(())
+    }
+
+    /// Makes the table, if there is room and it is not there yet.
+    ///
+    /// # Errors
+    /// Reading, interruption.
+    pub(crate) fn tabulate(&mut self, ctx: &Context) -> Result<(), Error> {
+        if std::mem::take(&mut self.may_tabulate) {
+            self.table = Table::new(self.pool, self.similarity, &self.levels, ctx)?;
+            if self.table.is_some() {
+                // From now on `seen` counts rows taken.
+                self.settle();
+                self.seen.fill(u32::MAX);
+            }
+        }
         Ok(())
     }
 
@@ -178,9 +214,19 @@ impl<'p> Gains<'p> {
         self.bounds[row].low * (1.0 - ROOM)
     }
 
+    /// Whether the similarities of all pairs are kept.
+    fn has_table(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// What `seen` is of a row that is up to date.
+    fn now(&self) -> u32 {
+        if self.table.is_some() { self.n_taken } else { self.changes.len() as u32 }
+    }
+
     /// Whether a row's bounds are those of its gain as it is now.
     fn is_fresh(&self, row: usize) -> bool {
-        self.seen[row] as usize == self.changes.len() && self.bounds[row].high < f64::INFINITY
+        self.seen[row] == self.now() && self.bounds[row].high < f64::INFINITY
     }
 
     /// Drops the changes, so that nothing is known of any gain, where nobody asks for all bounds anew.
@@ -235,6 +281,16 @@ impl<'p> Gains<'p> {
         // As measured: one look at all pairs at the start, if needed, one after the first pick; then rows that come up,
         // and all pairs again when that has cost as much.
         let pairs = if bounds_at_start { 0.5 } else { 0.0 } + if budget > 1 { 0.5 + 0.33 * picks.ln() } else { 0.0 };
+        if Table::fits(shape.n, shape.cache_bytes) && pairs > 0.0 {
+            return Work {
+                passes: 3.0 + picks + (shape.labeled as f64 / 256.0).ceil(),
+                // A pick is worked out from the rows it may represent: ever fewer.
+                gathered: n * picks.ln(),
+                panel_ops: 0.55 * n * n * d,
+                canonical_ops: n * d * (2.0 * picks.ln_1p() + shape.labeled as f64 / 8.0) / shape.threads as f64,
+                bytes: Gains::bytes(shape) + Largest::bytes(shape.n),
+            };
+        }
         Work {
             passes: 3.0 + picks + (shape.labeled as f64 / 256.0).ceil(),
             gathered: n * picks.ln(),
@@ -258,8 +314,10 @@ impl<'p> Gains<'p> {
 
     /// Bytes at most.
     pub(crate) fn bytes(shape: &Shape) -> u64 {
-        let per_row = 8 + size_of::<Bounds>() + 4 + MOST_CHANGES * size_of::<Change>();
-        (shape.n * per_row) as u64 + pairs::bytes(shape) + exact::bytes(shape) + catch_up::bytes(shape)
+        let changes = (shape.n * MOST_CHANGES * size_of::<Change>()) as u64 + catch_up::bytes(shape);
+        // Whichever it comes to: a table is not made of what `f32` cannot hold.
+        let rest = if Table::fits(shape.n, shape.cache_bytes) { changes.max(Table::bytes(shape)) } else { changes };
+        (shape.n * (8 + size_of::<Bounds>() + 4)) as u64 + pairs::bytes(shape) + exact::bytes(shape) + rest
     }
 }
 
@@ -267,6 +325,9 @@ impl Shrinking for Gains<'_> {
     fn tighten(&mut self, ctx: &Context, rows: &[usize], stop_below: f64, known: &mut Vec<Known>) -> Result<(), Error> {
         // Rows come from the top of the heap: no other row is above the lowest of these.
         let outside = rows.iter().map(|&row| self.high(row)).fold(f64::INFINITY, f64::min);
+        if self.table.is_some() {
+            return self.tighten_by_table(ctx, rows, outside, stop_below, known);
+        }
         let stale: Vec<usize> = rows.iter().copied().filter(|&row| !self.is_fresh(row)).collect();
         self.catch_up(ctx, &stale, DEEPER * outside.max(stop_below))?;
         let fresh: Vec<usize> = rows.iter().copied().filter(|&row| self.is_fresh(row)).collect();
@@ -287,6 +348,9 @@ impl Shrinking for Gains<'_> {
     }
 
     fn wants_refresh(&self) -> bool {
+        if self.table.is_some() {
+            return false;
+        }
         let (n, dim) = (self.pool.len() as f64, self.pool.dim() as f64);
         let rows = self.changes.len() as f64;
         // After the first pick all levels are new, and with them all gains.
