@@ -62,7 +62,7 @@ pub(crate) fn cache_bytes(least: u64, asked: Option<u64>) -> u64 {
 }
 
 /// Bytes that this process could take: of the machine, of its control group and under its own limits.
-fn available() -> u64 {
+pub(crate) fn available() -> u64 {
     let machine = field("/proc/meminfo", "MemAvailable:");
     [machine, control_group(), own_limit()].into_iter().flatten().min().unwrap_or(u64::MAX)
 }

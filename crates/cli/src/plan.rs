@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use subsel::plan::{Plan, Rates, Shape, bytes_text, plan, secs_text};
-use subsel::{CACHE_BYTES, Context, Entry, Selector, parse_method, registry};
+use subsel::{Context, Entry, Selector, parse_method, registry};
 
 use crate::args::PlanArgs;
 use crate::failure::Failure;
@@ -50,7 +50,7 @@ pub(crate) fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
             let least = planned(0).peak_bytes;
             let plan = planned(memory::cache_bytes(least, args.run.max_memory));
             let roomy = planned(u64::MAX);
-            if roomy.secs < plan.secs / 2.0 && roomy.peak_bytes > memory::allowed(args.run.max_memory).min(CACHE_BYTES) {
+            if roomy.secs < plan.secs / 2.0 && roomy.peak_bytes < memory::available() {
                 sooner.push(format!(
                     "{} takes about {} with `--max-memory {}`",
                     plan.method,
@@ -148,25 +148,38 @@ fn passes_text(passes: f64) -> String {
 pub(crate) fn long_run(selector: &dyn Selector, shape: &Shape, budget: usize, rates: &Rates, secs: f64) -> String {
     let text = selector.text();
     let long = format!("{text} will take about {}", secs_text(secs));
-    match cheaper(&text, shape, budget, rates) {
-        Some(plan) if plan.secs < secs / 2.0 => {
-            format!(
-                "{long}; `--method {}`, which looks at {THINNED} random rows per pick, about {}",
-                plan.method,
-                secs_text(plan.secs)
-            )
-        }
-        _ => format!("{long}; `--method random` takes a few seconds"),
+    let forms = [(sparse(&text), SPARSE), (thinned(&text, shape, budget), "which looks at 10 random rows per pick,")];
+    let plans = forms.into_iter().filter_map(|(form, what)| {
+        let plan = plan(&*parse_method(&form?).ok()?, shape, budget, rates);
+        let sooner = || format!("`--method {}`, {what} about {}", plan.method, secs_text(plan.secs));
+        (plan.secs < secs / 2.0).then(sooner)
+    });
+    let sooner: Vec<String> = plans.collect();
+    match sooner.is_empty() {
+        true => format!("{long}; `--method random` takes a few seconds"),
+        false => format!("{long}; {}", sooner.join("; ")),
     }
 }
 
+/// Neighbors in the sparse form of a method, and what it is.
+const NEIGHBORS: usize = 32;
+const SPARSE: &str = "by lists of the nearest rows instead of all pairs,";
+
+/// The same method with lists of neighbors, if it has them.
+fn sparse(text: &str) -> Option<String> {
+    let (name, settings) = text.split_once(':').unwrap_or((text, ""));
+    let has = registry::find(name)?.info.params.iter().any(|param| param.name == "neighbors");
+    let is_bare = has && !settings.contains("neighbors=") && !text.contains('+');
+    let comma = if settings.is_empty() { "" } else { "," };
+    is_bare.then(|| format!("{name}:{settings}{comma}neighbors={NEIGHBORS}"))
+}
+
 /// The same method among random rows.
-fn cheaper(text: &str, shape: &Shape, budget: usize, rates: &Rates) -> Option<Plan> {
+fn thinned(text: &str, shape: &Shape, budget: usize) -> Option<String> {
     let is_chain = text.contains('+');
     if is_chain || budget.saturating_mul(THINNED) >= shape.n {
         return None;
     }
     let refine = if text.contains(':') { ',' } else { ':' };
-    let selector = parse_method(&format!("random+{text}{refine}refine={THINNED}")).ok()?;
-    Some(plan(&*selector, shape, budget, rates))
+    Some(format!("random+{text}{refine}refine={THINNED}"))
 }

@@ -4,8 +4,8 @@ use subsel_formats::MemorySource;
 
 use crate::annotations::Annotations;
 use crate::context::{Context, Settings};
-use crate::plan::Shape;
 use crate::method::Selector;
+use crate::plan::Shape;
 use crate::pool::Pool;
 use crate::random::{Draws, Stream};
 use crate::selection::Selection;

@@ -63,6 +63,7 @@ fn methods() -> Vec<String> {
         "facility-location:similarity=max-sq-distance,rows=raw",
         "facility-location:similarity=exp-distance,rows=raw",
         "facility-location:driver=stochastic,eps=0.1",
+        "facility-location:neighbors=10",
         "facility-location+norm",
         "zcore:draws=300,k=5,random_ties=true",
         "zcore:draws=200,dims=3,jitter=false,constant_columns=keep",

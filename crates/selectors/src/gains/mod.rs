@@ -14,9 +14,10 @@
 mod catch_up;
 mod exact;
 mod greedy;
+pub(crate) mod sparse;
 mod table;
 
-pub(crate) use greedy::{Finder, pick};
+pub(crate) use greedy::{Finder, Picked, pick};
 
 use subsel_kernels::{Bounds, Levels, PanelScratch, Similarity};
 

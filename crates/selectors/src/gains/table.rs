@@ -68,24 +68,33 @@ impl Table {
         let n_tiles = tiles.len();
         let blocks: Vec<OnceLock<Vec<u16>>> = (0..n_tiles * n_tiles).map(|_| OnceLock::new()).collect();
         let threads = ctx.threads().current_num_threads();
-        pairs::walk(pool, pool.sq_norms(), &tiles, |_, _| true, ctx, threads, PanelScratch::default, |scratch, pair| {
-            let (rows, panel) = (pair.rows.rows, pair.panel);
-            let mut found = vec![0; rows.len() * panel.len()];
-            ctx.kernels().similarity_units(
-                rows,
-                Some(pair.sq_norms),
-                panel,
-                similarity,
-                per_unit,
-                scratch,
-                &mut found,
-            );
-            // Each pair of tiles is met once, so that no place is taken.
-            if pair.left != pair.right {
-                let _ = blocks[pair.left * n_tiles + pair.right].set(transposed(&found, panel.len()));
-            }
-            let _ = blocks[pair.right * n_tiles + pair.left].set(found);
-        })?;
+        pairs::walk(
+            pool,
+            pool.sq_norms(),
+            &tiles,
+            |_, _| true,
+            ctx,
+            threads,
+            PanelScratch::default,
+            |scratch, pair| {
+                let (rows, panel) = (pair.rows.rows, pair.panel);
+                let mut found = vec![0; rows.len() * panel.len()];
+                ctx.kernels().similarity_units(
+                    rows,
+                    Some(pair.sq_norms),
+                    panel,
+                    similarity,
+                    per_unit,
+                    scratch,
+                    &mut found,
+                );
+                // Each pair of tiles is met once, so that no place is taken.
+                if pair.left != pair.right {
+                    let _ = blocks[pair.left * n_tiles + pair.right].set(transposed(&found, panel.len()));
+                }
+                let _ = blocks[pair.right * n_tiles + pair.left].set(found);
+            },
+        )?;
         let blocks = blocks.into_iter().map(|block| block.into_inner().unwrap_or_default()).collect();
         let mut table = Table { per_unit, tile: tiles[0].len(), n_tiles, blocks, levels: vec![0; n] };
         (0..n).for_each(|row| table.raise(row, levels[row]));

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::Error;
 use crate::auto::Auto;
 use crate::context::Context;
-use crate::gains::{self, Finder, Gains};
+use crate::gains::{self, Finder, Gains, Picked};
 use crate::method::{Asks, MethodInfo, ParamInfo, Selector, params_of};
 use crate::methods::random;
 use crate::plan::{Shape, Work};
@@ -26,7 +26,7 @@ pub(crate) static INFO: MethodInfo = MethodInfo {
     rows: "scaled to unit length by the method",
     nested: true,
     random: true,
-    cost: "time O(n^2 d) at the rate of matrix products, half of it saved by symmetry; memory O(n)",
+    cost: "time O(n^2 d) at the rate of matrix products, half of it saved by symmetry; memory O(n), and 2 n^2 bytes where allowed, which saves time",
     source: "Cornuejols, Fisher, Nemhauser, Location of bank accounts, 1977; Mirzasoleiman et al., 2015, for samples",
     not_when: "the pool is so large that comparing all pairs of rows takes too long, or rare kinds of rows matter most",
     params: &[
@@ -44,6 +44,11 @@ pub(crate) static INFO: MethodInfo = MethodInfo {
             name: "most",
             values: "auto or a number above 0",
             doc: "of max-distance and max-sq-distance, which are 0 beyond it; auto is twice the largest distance from the mean row, and for the latter its square",
+        },
+        ParamInfo {
+            name: "neighbors",
+            values: "auto or a count, at least 1",
+            doc: "a row can be represented by so many rows nearest to it and itself, and has similarity 0 to all others; auto is all rows. For large pools, with lazy only",
         },
         ParamInfo {
             name: "driver",
@@ -119,7 +124,9 @@ pub enum Driver {
 /// [`Error::Param`] for a width, limit or share that is none, or a cosine of raw rows.
 /// # Cost
 /// Time `O(n^2 d)` at the rate of matrix products: half of that for the gains beside the first pick, and for similarities
-/// other than `shifted` as much again for the first. Then few rows come up per pick. Memory `O(n)`: no similarity is kept.
+/// other than `shifted` as much again for the first. Then few rows come up per pick. Memory `O(n)`. Where `2 n^2` bytes
+/// are allowed (by themselves up to 1 GiB, else by `--max-memory`), similarities are kept in two bytes each and the work is
+/// one look at each pair of rows. With `neighbors`, one look at each pair and memory `O(n neighbors)`.
 /// # Source
 /// Cornuejols, Fisher, Nemhauser, "Location of bank accounts to optimize float", 1977; lazily: Minoux 1978; samples:
 /// Mirzasoleiman et al., "Lazier than lazy greedy", 2015.
@@ -132,6 +139,8 @@ pub struct FacilityLocation {
     pub width: Auto<f64>,
     /// Distance, or its square, from which similarity is 0. Default: [`Auto::Auto`].
     pub most: Auto<f64>,
+    /// Rows that can represent a row. Default: [`Auto::Auto`], all.
+    pub neighbors: Auto<usize>,
     /// How picks are found. Default: [`Driver::Lazy`].
     pub driver: Driver,
     /// What a sample may miss. Default: 0.01.
@@ -146,6 +155,7 @@ impl Default for FacilityLocation {
             similarity: Alike::default(),
             width: Auto::Auto,
             most: Auto::Auto,
+            neighbors: Auto::Auto,
             driver: Driver::default(),
             eps: 0.01,
             rows: RowScale::default(),
@@ -202,6 +212,12 @@ impl Selector for FacilityLocation {
         if !(self.eps > 0.0 && self.eps < 1.0) {
             return refuse("eps", "above 0 and below 1", self.eps.to_string());
         }
+        if self.neighbors == Auto::Value(0) {
+            return refuse("neighbors", "auto, or at least 1", "0".into());
+        }
+        if self.neighbors != Auto::Auto && self.driver != Driver::Lazy {
+            return refuse("driver", "lazy where `neighbors` are given", params_of(self)["driver"].to_string());
+        }
         if self.rows == RowScale::Raw && self.similarity.is_cosine() {
             return refuse("rows", "unit where similarity is a cosine", "raw".into());
         }
@@ -221,7 +237,10 @@ impl Selector for FacilityLocation {
         let bare_start = self.similarity == Alike::Shifted && shape.labeled == 0;
         let lazy = Gains::plan(shape, budget, !bare_start);
         let work = match self.driver {
-            Driver::Lazy => lazy,
+            Driver::Lazy => match self.neighbors {
+                Auto::Auto => lazy,
+                Auto::Value(k) => gains::sparse::plan(shape, k),
+            },
             Driver::Full => Gains::plan_full(shape, budget),
             Driver::Stochastic => {
                 let tries = n * (1.0 / self.eps).ln();
@@ -250,9 +269,13 @@ impl Selector for FacilityLocation {
                 Finder::Sample(((share * (1.0 / self.eps).ln()).ceil() as usize).max(1))
             }
         };
-        let represented = gains::pick(pool, similarity, finder, budget, ctx, |found| {
+        let picked = |found: Picked| {
             picks.push(Pick::new(found.row, found.gain, Reason::Represents { gain: found.gain, rows: found.rows }));
-        })?;
+        };
+        let represented = match self.neighbors {
+            Auto::Auto => gains::pick(pool, similarity, finder, budget, ctx, picked)?,
+            Auto::Value(k) => gains::sparse::pick(pool, similarity, k, budget, ctx, picked)?,
+        };
         ctx.record("represented", represented);
         random::fill(pool, "no row left represents any better", budget, ctx, picks)
     }

@@ -117,6 +117,38 @@ fn all_drivers_agree_with_the_definition_for_every_similarity() {
 }
 
 #[test]
+fn rows_are_represented_by_their_neighbors_alone() {
+    let (n, dim, k) = (200, 5, 6);
+    let mut pool = mixture_pool(n, dim, 13);
+    pool.labeled = vec![3, 50];
+    let values = unit(&pool, dim);
+    let row = |i: usize| &values[i * dim..(i + 1) * dim];
+    let dot = |a: usize, b: usize| row(a).iter().zip(row(b)).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
+    let nearest: Vec<Vec<usize>> = (0..n)
+        .map(|a| {
+            let mut others: Vec<usize> = (0..n).filter(|b| *b != a).collect();
+            others.sort_by(|b, c| dot(a, *c).total_cmp(&dot(a, *b)));
+            others[..k].iter().copied().chain([a]).collect()
+        })
+        .collect();
+    let alike = |a: usize, by: usize| if nearest[a].contains(&by) { 0.5 + 0.5 * dot(a, by) } else { 0.0 };
+    let mut levels: Vec<f64> = (0..n).map(|a| alike(a, 3).max(alike(a, 50))).collect();
+    let method = FacilityLocation { neighbors: Auto::Value(k), ..FacilityLocation::default() };
+    let selection = select_rows(&method, &pool, 30, 0).unwrap_or_else(|error| panic!("{error}"));
+    let mut open: Vec<usize> = (0..n).filter(|row| ![3, 50].contains(row)).collect();
+    for pick in selection.picks {
+        let gain = |row: usize| (0..n).map(|a| (alike(a, row) - levels[a]).max(0.0)).sum::<f64>();
+        let best = open.iter().map(|row| gain(*row)).fold(0.0, f64::max);
+        assert!((gain(pick.row) - best).abs() < 1e-5 && (pick.score - best).abs() < 1e-5, "{pick:?} {best}");
+        (0..n).for_each(|a| levels[a] = levels[a].max(alike(a, pick.row)));
+        open.retain(|row| *row != pick.row);
+    }
+    // With all rows as neighbors it is the dense form.
+    let all = FacilityLocation { neighbors: Auto::Value(n), ..FacilityLocation::default() };
+    assert_eq!(picks_of(&all, &pool, 30, 0), picks_of(&FacilityLocation::default(), &pool, 30, 0));
+}
+
+#[test]
 fn a_long_run_with_refreshes_is_the_full_run() {
     let pool = mixture_pool(900, 24, 8);
     let run = |driver| picks_of(&FacilityLocation { driver, ..FacilityLocation::default() }, &pool, 300, 0);
@@ -155,7 +187,16 @@ fn settings_that_make_no_sense_are_refused() {
         let method = crate::parse_method(text).unwrap_or_else(|error| panic!("{error}"));
         assert!(matches!(method.check(), Err(Error::Param { .. })), "{text}");
     };
-    ["width=0", "most=-1", "eps=1", "eps=0", "rows=raw", "similarity=squared,rows=raw"]
-        .into_iter()
-        .for_each(|settings| refused(&format!("facility-location:{settings}")));
+    [
+        "neighbors=0",
+        "neighbors=5,driver=full",
+        "width=0",
+        "most=-1",
+        "eps=1",
+        "eps=0",
+        "rows=raw",
+        "similarity=squared,rows=raw",
+    ]
+    .into_iter()
+    .for_each(|settings| refused(&format!("facility-location:{settings}")));
 }
