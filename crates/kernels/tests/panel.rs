@@ -103,6 +103,7 @@ fn check(kernels: Kernels, left: &[f32], rows: Rows<'_>, centers: &[f32], offset
     check_bounds(kernels, rows, &panel, &truth, what);
     check_both(kernels, rows, &panel, &truth, what);
     if offset.is_none() {
+        check_least(kernels, rows, what);
         check_gains(kernels, left, rows, &panel, &truth, what);
     }
 }
@@ -176,6 +177,29 @@ fn check_gains(kernels: Kernels, left: &[f32], rows: Rows<'_>, panel: &Panel, sq
             let want = (0..n).filter(|row| alike[*row][center] > of_rows[*row]);
             let want: Vec<(usize, u64)> = want.map(|row| (row, alike[row][center].to_bits())).collect();
             assert_eq!(seen, want, "{what}");
+        }
+    }
+}
+
+/// Bounds of the least distances of rows to the others hold.
+fn check_least(kernels: Kernels, rows: Rows<'_>, what: &str) {
+    let (n, dim) = (rows.len(), rows.dim());
+    let mut wide = vec![0.0; n * dim];
+    kernels.widen(rows, &mut wide);
+    let panel = Panel::new(kernels, &wide, dim, None);
+    for (first, k) in [(0, 1), (n / 2, 3), (0, n)] {
+        let own = rows.slice(first..n);
+        let mut found = vec![Bounds::ZERO; own.len() * k];
+        kernels.least_others(own, None, &panel, first, k, &mut PanelScratch::default(), &mut found);
+        for (row, found) in (first..n).zip(found.chunks_exact(k)) {
+            let mut truth = vec![0.0; n];
+            kernels.sq_dists(&wide[row * dim..(row + 1) * dim], &wide, &mut truth);
+            truth.remove(row);
+            truth.sort_by(f64::total_cmp);
+            truth.resize(n.max(k), f64::INFINITY);
+            for (bounds, truth) in found.iter().zip(truth) {
+                assert!(bounds.low <= truth && truth <= bounds.high, "{what} {row}: {bounds:?} {truth}");
+            }
         }
     }
 }

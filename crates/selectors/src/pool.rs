@@ -4,6 +4,7 @@
 //! on: finite rows with known norms, a set of candidates, a fingerprint. No method re-checks anything.
 
 use std::ops::Range;
+use std::sync::Mutex;
 
 use subsel_formats::RowSource;
 use subsel_kernels::{Block, Dtype, Rows};
@@ -12,10 +13,10 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 use crate::Error;
 use crate::annotations::{Annotations, Classes};
 use crate::constraints::Constraints;
-use crate::context::Context;
+use crate::context::{CHUNK_ROWS, Context};
 use crate::distinct::Distinct;
 use crate::scan::{self, BlockAt};
-use crate::unit::{self, Scaling};
+use crate::unit::{self, Kept, Scaling};
 
 /// Embeddings `(n, d)` and what is known of each row.
 #[derive(Clone)]
@@ -157,10 +158,7 @@ impl<'a> CheckedPool<'a> {
             known: self.known.keep(&rows),
             constraints: self.constraints.clone(),
             facts: self.facts.clone(),
-            scaling: self.scaling.as_ref().map(|scaling| Scaling {
-                kernels: scaling.kernels,
-                sq_norms: rows.iter().map(|&row| scaling.sq_norms[row]).collect(),
-            }),
+            scaling: self.scaling.as_ref().map(|scaling| scaling.keep(&rows)),
             origin: match &self.origin {
                 Origin::Whole(base) => Origin::Some { base: *base, rows },
                 Origin::Some { base, rows: of } => {
@@ -220,7 +218,7 @@ impl<'a> CheckedPool<'a> {
         }
         let mut unit = CheckedPool {
             origin: self.origin.clone(),
-            scaling: Some(Scaling { kernels: ctx.kernels(), sq_norms: self.sq_norms.clone() }),
+            scaling: Some(Scaling { kernels: ctx.kernels(), sq_norms: self.sq_norms.clone(), kept: None }),
             sq_norms: Vec::new(),
             candidate: self.candidate.clone(),
             n_candidates: self.n_candidates,
@@ -232,6 +230,10 @@ impl<'a> CheckedPool<'a> {
         // Rounding leaves norms that are not quite 1, and error bounds of products need the true ones.
         let mut sq_norms = vec![0.0; self.len()];
         unit.sq_norms.clone_from(&sq_norms);
+        let dim = self.dim();
+        let is_kept = unit::keeps_rows(self.len(), dim, ctx.cache_bytes());
+        let mut kept = vec![0.0; if is_kept { self.len() * dim } else { 0 }];
+        let chunks: Vec<Mutex<&mut [f32]>> = kept.chunks_mut(CHUNK_ROWS * dim).map(Mutex::new).collect();
         scan::for_rows(
             &unit,
             ctx,
@@ -239,9 +241,18 @@ impl<'a> CheckedPool<'a> {
             || (),
             |(), block, out| {
                 ctx.kernels().sq_norms(block.rows, out);
+                if let Some(chunk) = chunks.get(block.first / CHUNK_ROWS) {
+                    let first = block.first % CHUNK_ROWS;
+                    let place = first * dim..(first + block.rows.len()) * dim;
+                    ctx.kernels().widen(block.rows, &mut scan::lock(chunk)[place]);
+                }
                 Ok(())
             },
         )?;
+        drop(chunks);
+        if let (true, Some(scaling)) = (is_kept, &mut unit.scaling) {
+            scaling.kept = Some(Kept::new(kept));
+        }
         unit.sq_norms = sq_norms;
         Ok(unit)
     }
@@ -403,6 +414,7 @@ impl RowSource for CheckedPool<'_> {
     fn rows<'s>(&'s self, range: Range<usize>, scratch: &'s mut Block) -> Result<Rows<'s>, subsel_formats::Error> {
         match &self.scaling {
             None => self.origin.rows(range, scratch),
+            Some(Scaling { kept: Some(kept), .. }) => Ok(kept.rows(range, self.dim(), scratch)),
             Some(scaling) => {
                 let mut stored = unit::buffer();
                 let rows = self.origin.rows(range.clone(), &mut stored);
@@ -416,6 +428,7 @@ impl RowSource for CheckedPool<'_> {
     fn gather<'s>(&'s self, rows: &[usize], scratch: &'s mut Block) -> Result<Rows<'s>, subsel_formats::Error> {
         match &self.scaling {
             None => self.origin.gather(rows, scratch),
+            Some(Scaling { kept: Some(kept), .. }) => Ok(kept.gather(rows.iter().copied(), self.dim(), scratch)),
             Some(scaling) => {
                 let mut stored = unit::buffer();
                 let found = self.origin.gather(rows, &mut stored);

@@ -1,6 +1,8 @@
 //! Rows scaled to unit length: what methods that go by direction work on.
 
 use std::cell::RefCell;
+use std::ops::Range;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use subsel_kernels::{Block, Dtype, Kernels, Rows};
@@ -30,11 +32,17 @@ impl RowScale {
         }
     }
 
-    /// Bytes of a scaled view: two norms, a mark and a class per row, and for each worker buffers of the rows as stored
-    /// and as scaled.
+    /// Bytes of a scaled view: two norms, a mark and a class per row, for each worker buffers of the rows as stored and as
+    /// scaled, and the scaled rows where they are kept.
     pub(crate) fn bytes(shape: &Shape) -> u64 {
-        29 * shape.n as u64 + 2 * shape.block_bytes()
+        let kept = if keeps_rows(shape.n, shape.dim, shape.cache_bytes) { 4 * shape.n * shape.dim } else { 0 };
+        29 * shape.n as u64 + 2 * shape.block_bytes() + kept as u64
     }
+}
+
+/// Whether scaled rows are kept: in a quarter of what may be kept, the rest being for what is made of them.
+pub(crate) fn keeps_rows(n: usize, dim: usize, cache_bytes: u64) -> bool {
+    (4 * n as u64).saturating_mul(dim as u64) <= cache_bytes / 4
 }
 
 /// How rows become unit rows: each value is the product, rounded to `f32`, of the stored value and the reciprocal of
@@ -45,9 +53,67 @@ pub(crate) struct Scaling {
     pub(crate) kernels: Kernels,
     /// Canonical squared norms of the rows as stored.
     pub(crate) sq_norms: Vec<f64>,
+    /// The scaled rows, where they are kept.
+    pub(crate) kept: Option<Kept>,
+}
+
+/// Scaled rows in memory, shared by all pools of some of them.
+#[derive(Clone)]
+pub(crate) struct Kept {
+    values: Arc<Vec<f32>>,
+    /// Which of them are the rows of the pool, if not all.
+    rows: Option<Vec<usize>>,
+}
+
+impl Kept {
+    /// Keeps these rows.
+    pub(crate) fn new(values: Vec<f32>) -> Self {
+        Kept { values: Arc::new(values), rows: None }
+    }
+
+    /// Just these of them.
+    pub(crate) fn keep(&self, rows: &[usize]) -> Self {
+        let rows = match &self.rows {
+            None => rows.to_vec(),
+            Some(of) => rows.iter().map(|&row| of[row]).collect(),
+        };
+        Kept { values: Arc::clone(&self.values), rows: Some(rows) }
+    }
+
+    /// Some rows in order.
+    pub(crate) fn rows<'a>(&'a self, range: Range<usize>, dim: usize, out: &'a mut Block) -> Rows<'a> {
+        match &self.rows {
+            None => Rows::from_f32(&self.values[range.start * dim..range.end * dim], dim),
+            Some(_) => self.gather(range, dim, out),
+        }
+    }
+
+    /// Some rows.
+    pub(crate) fn gather<'a>(
+        &self,
+        rows: impl ExactSizeIterator<Item = usize>,
+        dim: usize,
+        out: &'a mut Block,
+    ) -> Rows<'a> {
+        let values: &mut [f32] = bytemuck::cast_slice_mut(out.bytes_mut(Dtype::F32, rows.len() * dim));
+        for (values, row) in values.chunks_exact_mut(dim).zip(rows) {
+            let row = self.rows.as_ref().map_or(row, |of| of[row]);
+            values.copy_from_slice(&self.values[row * dim..(row + 1) * dim]);
+        }
+        out.rows(dim)
+    }
 }
 
 impl Scaling {
+    /// The scaling of just these rows.
+    pub(crate) fn keep(&self, rows: &[usize]) -> Self {
+        Scaling {
+            kernels: self.kernels,
+            sq_norms: rows.iter().map(|&row| self.sq_norms[row]).collect(),
+            kept: self.kept.as_ref().map(|kept| kept.keep(rows)),
+        }
+    }
+
     /// Scales rows as stored into `out`; `of` are their numbers.
     pub(crate) fn scale<'a>(&self, rows: Rows<'_>, of: impl Iterator<Item = usize>, out: &'a mut Block) -> Rows<'a> {
         let dim = rows.dim();

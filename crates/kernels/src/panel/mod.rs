@@ -27,6 +27,7 @@
 mod both;
 mod centers;
 mod gains;
+mod least;
 mod pairs;
 mod tiles;
 mod units;

@@ -8,7 +8,7 @@
 use std::ops::Range;
 use std::sync::Mutex;
 
-use subsel_kernels::{Block, Nearest, Panel, PanelScratch, Rows};
+use subsel_kernels::{Block, Nearest, Panel, PanelScratch, Rows, Values};
 
 use crate::Error;
 use crate::context::{CHUNK_ROWS, Context};
@@ -288,12 +288,18 @@ impl Worker {
         if 2 * self.rows.len() > range.len() {
             // Reading in order is faster than picking out rows.
             let rows = pool.rows(range.clone(), &mut self.stored)?;
-            self.wide.resize(rows.len() * dim, 0.0);
-            kernels.widen(rows, &mut self.wide);
-            for (i, row) in self.rows.iter().enumerate().filter(|(i, row)| **row != first + i) {
-                self.wide.copy_within((row - first) * dim..(row - first + 1) * dim, i * dim);
+            if let Values::F32(values) = rows.values() {
+                self.wide.clear();
+                let open = self.rows.iter().map(|row| &values[(row - first) * dim..(row - first + 1) * dim]);
+                open.for_each(|row| self.wide.extend_from_slice(row));
+            } else {
+                self.wide.resize(rows.len() * dim, 0.0);
+                kernels.widen(rows, &mut self.wide);
+                for (i, row) in self.rows.iter().enumerate().filter(|(i, row)| **row != first + i) {
+                    self.wide.copy_within((row - first) * dim..(row - first + 1) * dim, i * dim);
+                }
+                self.wide.truncate(self.rows.len() * dim);
             }
-            self.wide.truncate(self.rows.len() * dim);
         } else {
             pool.gather_f32(ctx, &self.rows, &mut self.stored, &mut self.wide)?;
         }

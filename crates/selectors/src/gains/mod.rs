@@ -102,7 +102,7 @@ impl<'p> Gains<'p> {
             resting: Vec::new(),
             kept: catch_up::Kept::default(),
             table: None,
-            may_tabulate: Table::fits(pool.len(), ctx.cache_bytes()),
+            may_tabulate: Table::fits(pool.len(), pool.dim(), ctx.cache_bytes()),
             n_taken: 0,
         };
         gains.raise(ctx, pool.labeled())?;
@@ -282,7 +282,7 @@ impl<'p> Gains<'p> {
         // As measured: one look at all pairs at the start, if needed, one after the first pick; then rows that come up,
         // and all pairs again when that has cost as much.
         let pairs = if bounds_at_start { 0.5 } else { 0.0 } + if budget > 1 { 0.5 + 0.33 * picks.ln() } else { 0.0 };
-        if Table::fits(shape.n, shape.cache_bytes) && pairs > 0.0 {
+        if Table::fits(shape.n, shape.dim, shape.cache_bytes) && pairs > 0.0 {
             return Work {
                 passes: 3.0 + picks + (shape.labeled as f64 / 256.0).ceil(),
                 // A pick is worked out from the rows it may represent: ever fewer.
@@ -317,7 +317,8 @@ impl<'p> Gains<'p> {
     pub(crate) fn bytes(shape: &Shape) -> u64 {
         let changes = (shape.n * MOST_CHANGES * size_of::<Change>()) as u64 + catch_up::bytes(shape);
         // Whichever it comes to: a table is not made of what `f32` cannot hold.
-        let rest = if Table::fits(shape.n, shape.cache_bytes) { changes.max(Table::bytes(shape)) } else { changes };
+        let rest =
+            if Table::fits(shape.n, shape.dim, shape.cache_bytes) { changes.max(Table::bytes(shape)) } else { changes };
         (shape.n * (8 + size_of::<Bounds>() + 4)) as u64 + pairs::bytes(shape) + exact::bytes(shape) + rest
     }
 }

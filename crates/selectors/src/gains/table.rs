@@ -16,6 +16,7 @@ use crate::pairs;
 use crate::plan::Shape;
 use crate::pool::CheckedPool;
 use crate::shrinking::{Known, TIE};
+use crate::unit::keeps_rows;
 
 /// Units of the largest similarity there can be: a little is left for rounding up.
 const UNITS: f64 = 65_000.0;
@@ -43,9 +44,10 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Whether there is room for the table of a pool.
-    pub(super) fn fits(n: usize, cache_bytes: u64) -> bool {
-        (n as u64).saturating_mul(n as u64).saturating_mul(2) <= cache_bytes
+    /// Whether there is room for the table of a pool, beside its rows.
+    pub(super) fn fits(n: usize, dim: usize, cache_bytes: u64) -> bool {
+        let rows = if keeps_rows(n, dim, cache_bytes) { (4 * n * dim) as u64 } else { 0 };
+        (n as u64).saturating_mul(n as u64).saturating_mul(2) <= cache_bytes - rows
     }
 
     /// Looks at all pairs of rows; `None` if `f32` cannot hold their similarities.

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use subsel_kernels::{Block, Bounds, Panel, PanelScratch, Rows};
 
 use crate::Error;
 use crate::clustering::KMeans;
@@ -180,8 +181,19 @@ impl Selector for TypiClust {
         // Clusters differ in size: the largest of a few is some times the mean.
         let largest = if settings.k == 1 { shape.n } else { (3 * shape.n / settings.k).clamp(1, shape.n) };
         let at_once = if largest <= CHUNK_ROWS { shape.threads.min(settings.k) as u64 } else { 1 };
-        let cluster = Shape { n: largest, threads: shape.threads.div_ceil(at_once as usize), ..*shape };
-        let neighbors = knn_plan(&cluster, MOST_NEIGHBORS.min(largest / 2));
+        let k = MOST_NEIGHBORS.min(largest / 2);
+        let neighbors = if largest > CHUNK_ROWS {
+            knn_plan(&Shape { n: largest, ..*shape }, k)
+        } else {
+            let rows = (largest * (8 * shape.dim + 20 * k + 32)) as u64;
+            Work {
+                passes: 1.0,
+                panel_ops: (largest * largest * shape.dim) as f64,
+                canonical_ops: (largest * shape.dim * 8) as f64,
+                bytes: rows + PanelScratch::bytes(largest, largest, shape.dim),
+                ..Work::default()
+            }
+        };
         let visits = budget.div_ceil(settings.k) as f64 * shape.n as f64 / largest as f64;
         let kept = 24 * largest as u64 + (40 << 10);
         Work {
@@ -305,13 +317,55 @@ impl TypiClust {
         if k == 0 {
             return Ok(Typical { at: 0, typicality: 0.0, neighbors: 0, distance: 0.0 });
         }
-        let graph = knn(&unit.keep(rows.to_vec()), k, ctx)?;
-        let mean = |row: usize| self.distance.mean(graph.sq_dists_of(row));
-        let typicalities: Vec<f64> = (0..rows.len()).map(|row| typicality(mean(row))).collect();
-        let best = typicalities.iter().copied().fold(0.0, f64::max);
-        let at = typicalities.iter().position(|t| *t >= best * (1.0 - TIE)).expect("one of them is the best");
-        Ok(Typical { at, typicality: typicalities[at], neighbors: k, distance: mean(at) })
+        if rows.len() > CHUNK_ROWS {
+            let graph = knn(&unit.keep(rows.to_vec()), k, ctx)?;
+            let distances = (0..rows.len()).map(|row| (row, self.distance.mean(graph.sq_dists_of(row))));
+            return Ok(most_typical_of(distances.collect(), k));
+        }
+        // Bounds show which few rows the most typical is among.
+        ctx.go_on()?;
+        let (mut block, mut wide) = (Block::default(), Vec::new());
+        unit.gather_f32(ctx, rows, &mut block, &mut wide)?;
+        drop(block);
+        let (kernels, dim) = (ctx.kernels(), unit.dim());
+        let sq_norms: Vec<f64> = rows.iter().map(|row| unit.sq_norms()[*row]).collect();
+        let mut bounds = vec![Bounds::ZERO; rows.len() * k];
+        let panel = Panel::new(kernels, &wide, dim, None);
+        drop(wide);
+        let values = Rows::from_f32(panel.centers(), dim);
+        kernels.least_others(values, Some(&sq_norms), &panel, 0, k, &mut PanelScratch::default(), &mut bounds);
+        let mean = |of: fn(&Bounds) -> f64, bounds: &[Bounds]| {
+            self.distance.mean(&bounds.iter().map(of).collect::<Vec<f64>>())
+        };
+        // With room for rounding, and for what counts as equal.
+        let nearest = bounds.chunks_exact(k).map(|bounds| mean(|b| b.high, bounds)).fold(f64::INFINITY, f64::min);
+        let limit = nearest * (1.0 + 1e-9) + 1e-9;
+        let mut sq_dists = vec![0.0; rows.len()];
+        let contenders = (0..rows.len()).filter(|at| mean(|b| b.low, &bounds[at * k..(at + 1) * k]) <= limit);
+        let mut distances: Vec<(usize, f64)> = Vec::new();
+        for at in contenders {
+            kernels.sq_dists(panel.center(at), panel.centers(), &mut sq_dists);
+            let mut others = sq_dists.clone();
+            others.swap_remove(at);
+            others.select_nth_unstable_by(k - 1, f64::total_cmp);
+            others.truncate(k);
+            others.sort_unstable_by(f64::total_cmp);
+            distances.push((at, self.distance.mean(&others)));
+            // No row has its neighbors nearer than that.
+            if distances.last().is_some_and(|(_, distance)| *distance == 0.0) {
+                break;
+            }
+        }
+        Ok(most_typical_of(distances, k))
     }
+}
+
+/// The most typical of rows whose mean distance to their neighbors is given: the first of equals.
+fn most_typical_of(distances: Vec<(usize, f64)>, neighbors: usize) -> Typical {
+    let best = distances.iter().map(|(_, distance)| typicality(*distance)).fold(0.0, f64::max);
+    let found = distances.into_iter().find(|(_, distance)| typicality(*distance) >= best * (1.0 - TIE));
+    let (at, distance) = found.expect("one of them is the best");
+    Typical { at, typicality: typicality(distance), neighbors, distance }
 }
 
 /// The most typical row of a cluster.
