@@ -1,5 +1,6 @@
 //! The distance of every row to the nearest row taken: what k-center and k-means++ share.
 
+use rayon::prelude::*;
 use subsel_kernels::{Block, Panel, PanelScratch};
 
 use super::{Known, Shrinking};
@@ -44,8 +45,7 @@ pub(crate) struct Nearest<'p> {
     /// Multiply-adds of row-by-row work since then.
     work: f64,
     rule: RefreshRule,
-    scratch: Block,
-    wide: Vec<f32>,
+    buffers: (Block, Vec<f32>),
 }
 
 /// Panel products run this many times faster than canonical sums, about; it only tunes when to refresh.
@@ -63,8 +63,7 @@ impl<'p> Nearest<'p> {
             refreshed: 0,
             work: 0.0,
             rule,
-            scratch: Block::default(),
-            wide: Vec::new(),
+            buffers: <(Block, Vec<f32>)>::default(),
         }
     }
 
@@ -186,33 +185,69 @@ impl Worker {
     }
 }
 
+/// Multiply-adds below which one thread tightens alone, and rows that a thread takes at once.
+const ALONE: usize = 1 << 20;
+const TOGETHER: usize = 32;
+
+/// Brings rows up to date with `centers`, each as far as it takes for its distance to be below `stop_below`.
+fn follow(
+    pool: &CheckedPool<'_>,
+    centers: &[f32],
+    stop_below: f64,
+    ctx: &Context,
+    (block, wide): &mut (Block, Vec<f32>),
+    rows: &mut [(usize, Near)],
+) -> Result<(), Error> {
+    let dim = pool.dim();
+    let total = centers.len() / dim;
+    if rows.iter().all(|(_, near)| near.seen as usize == total) {
+        return Ok(());
+    }
+    let numbers: Vec<usize> = rows.iter().map(|(row, _)| *row).collect();
+    pool.gather_f32(ctx, &numbers, block, wide)?;
+    for ((_, near), x) in rows.iter_mut().zip(wide.chunks_exact(dim)) {
+        while (near.seen as usize) < total && near.sq_dist >= stop_below {
+            let center = near.seen as usize;
+            let c = &centers[center * dim..(center + 1) * dim];
+            if let Some(sq_dist) = ctx.kernels().sq_dist_below(x, c, near.sq_dist) {
+                (near.sq_dist, near.center) = (sq_dist, center as u32);
+            }
+            near.seen += 1;
+        }
+    }
+    Ok(())
+}
+
 impl Shrinking for Nearest<'_> {
     fn tighten(&mut self, ctx: &Context, rows: &[usize], stop_below: f64, known: &mut Vec<Known>) -> Result<(), Error> {
         let (dim, total) = (self.pool.dim(), self.rows.len());
-        if rows.iter().any(|&row| (self.near[row].seen as usize) < total) {
-            self.pool.gather_f32(ctx, rows, &mut self.scratch, &mut self.wide)?;
+        let mut found: Vec<(usize, Near)> = rows.iter().map(|&row| (row, self.near[row])).collect();
+        let unseen = |near: &Near| total - near.seen as usize;
+        let most: usize = found.iter().map(|(_, near)| unseen(near)).sum();
+        let (pool, centers) = (self.pool, &self.centers);
+        let step = |buffers: &mut (Block, Vec<f32>), found: &mut [(usize, Near)]| {
+            follow(pool, centers, stop_below, ctx, buffers, found)
+        };
+        if most * dim < ALONE || rows.len() <= TOGETHER || ctx.threads().current_num_threads() == 1 {
+            step(&mut self.buffers, &mut found)?;
+        } else {
+            ctx.threads().install(|| {
+                found.par_chunks_mut(TOGETHER).try_for_each_init(<(Block, Vec<f32>)>::default, step)
+            })?;
         }
-        for (i, &row) in rows.iter().enumerate() {
-            let near = &mut self.near[row];
-            while (near.seen as usize) < total && near.sq_dist >= stop_below {
-                let center = near.seen as usize;
-                let x = &self.wide[i * dim..(i + 1) * dim];
-                let c = &self.centers[center * dim..(center + 1) * dim];
-                if let Some(sq_dist) = ctx.kernels().sq_dist_below(x, c, near.sq_dist) {
-                    (near.sq_dist, near.center) = (sq_dist, center as u32);
-                }
-                near.seen += 1;
-                self.work += dim as f64;
-            }
-            let value = (near.seen as usize == total).then_some(near.sq_dist);
+        for (row, near) in found {
+            self.work += (near.seen - self.near[row].seen) as f64 * dim as f64;
+            self.near[row] = near;
+            let value = (unseen(&near) == 0).then_some(near.sq_dist);
             known.push(Known { value, bound: near.sq_dist });
         }
         Ok(())
     }
 
     fn add(&mut self, ctx: &Context, row: usize) -> Result<(), Error> {
-        self.pool.gather_f32(ctx, &[row], &mut self.scratch, &mut self.wide)?;
-        self.centers.extend_from_slice(&self.wide);
+        let (block, wide) = &mut self.buffers;
+        self.pool.gather_f32(ctx, &[row], block, wide)?;
+        self.centers.extend_from_slice(wide);
         self.rows.push(row);
         Ok(())
     }
