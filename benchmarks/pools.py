@@ -29,3 +29,12 @@ def generated(folder, n, dim, seed=0, clusters=100, block=50_000):
     rows.flush()
     unfinished.rename(path)
     return path
+
+
+def first_rows(folder, pool, n):
+    """A file of the first `n` rows of another."""
+    path = folder / f"first-{n}-{pool.name}"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(path, np.load(pool, mmap_mode="r")[:n])
+    return path
