@@ -23,6 +23,14 @@ pub enum Similarity {
     Laplace(f64),
     /// `1 / (1 + (|x-y| / width)^2)`; holds `1 / width^2`.
     Cauchy(f64),
+    /// `(1 + scale |x-y|^2)^(-quarters/4)`.
+    Student {
+        /// What multiplies the squared distance.
+        scale: f64,
+        /// Four times the power, from 1 to [`MOST_QUARTERS`](Self::MOST_QUARTERS): a power of quarters needs products
+        /// and square roots only, which round alike everywhere.
+        quarters: u32,
+    },
     /// `max(most - |x-y|, 0)`; holds `most`.
     Near(f64),
     /// `max(most - |x-y|^2, 0)`; holds `most`.
@@ -31,7 +39,23 @@ pub enum Similarity {
     Within(f64),
 }
 
+/// `x^(quarters/4)` for x of 1 or more, in the type of x: by products, at most 4 of the whole powers, and roots.
+macro_rules! quarter_power {
+    ($x:expr, $quarters:expr) => {{
+        let (x, quarters) = ($x, $quarters);
+        let (x2, root) = (x * x, x.sqrt());
+        let x4 = x2 * x2;
+        // Chosen, not branched on: that lets lanes go together.
+        let factor = |bit: u32, value| if quarters & bit != 0 { value } else { 1.0 };
+        let roots = factor(1, root.sqrt()) * factor(2, root);
+        roots * factor(4, x) * factor(8, x2) * factor(16, x4) * factor(32, x4 * x4)
+    }};
+}
+
 impl Similarity {
+    /// The most quarters of a power.
+    pub const MOST_QUARTERS: u32 = 63;
+
     /// Whether it goes by inner products; else by squared distances.
     pub fn is_of_dots(self) -> bool {
         matches!(self, Similarity::Dot | Similarity::ShiftedDot | Similarity::SquaredDot)
@@ -46,6 +70,7 @@ impl Similarity {
             Similarity::Gaussian(scale) => libm::exp(-(t * scale)),
             Similarity::Laplace(scale) => libm::exp(-(t.sqrt() * scale)),
             Similarity::Cauchy(scale) => 1.0 / (1.0 + t * scale),
+            Similarity::Student { scale, quarters } => 1.0 / quarter_power!(1.0 + t * scale, quarters),
             Similarity::Near(most) => (most - t.sqrt()).max(0.0),
             Similarity::SqNear(most) => (most - t).max(0.0),
             Similarity::Within(sq_radius) => f64::from(t < sq_radius),
@@ -57,6 +82,8 @@ impl Similarity {
         match self {
             Similarity::Dot | Similarity::ShiftedDot => true,
             Similarity::SquaredDot => row_sq_norm * center_sq_norm < 1e36,
+            // Powers below 1 of what overflows would be large: so nothing but the power itself may overflow.
+            Similarity::Student { scale, .. } => scale < 1e30 && scale * (row_sq_norm + center_sq_norm) < 1e36,
             Similarity::Gaussian(v)
             | Similarity::Laplace(v)
             | Similarity::Cauchy(v)
@@ -74,6 +101,8 @@ impl Similarity {
             Similarity::Dot | Similarity::SquaredDot => (4.0 * TWO_U, f32::MIN_POSITIVE),
             Similarity::ShiftedDot => (4.0 * TWO_U, TWO_U),
             Similarity::Cauchy(_) => (8.0 * TWO_U, f32::MIN_POSITIVE),
+            // Three roundings of what is raised count as often as the power; each factor rounds once or twice.
+            Similarity::Student { quarters, .. } => ((16 + quarters) as f32 * TWO_U, f32::MIN_POSITIVE),
             // See `exp`; what is cut off below is no more than 1e-34.
             Similarity::Gaussian(_) | Similarity::Laplace(_) => (0.0, 1e-33),
             // Relative to what is subtracted from: where the distance is larger, the result is 0.
@@ -101,6 +130,11 @@ pub(crate) struct Gains<'a> {
     pub(crate) level: (f32, f32),
     /// How much more counts, rounded down and up.
     pub(crate) room: (f32, f32),
+    /// What the row's part in the gains of centers is multiplied by, rounded down and up; the centers' parts in the
+    /// row's gain. Only looked at where weighted.
+    pub(crate) weight: (f32, f32),
+    pub(crate) center_weights: (&'a [f32], &'a [f32]),
+    pub(crate) is_weighted: bool,
     /// What the centers have, rounded up and down; infinite in the padding. Empty where they are not asked for.
     pub(crate) center_levels: (&'a [f32], &'a [f32]),
 }
@@ -152,56 +186,81 @@ fn exp_bounds(far: f32, close: f32) -> (f32, f32) {
 /// these centers, 0 where their levels are not given. The sums, of positive terms, are in any order and in `f32`.
 #[inline(always)]
 pub(crate) fn gains(of: Gains<'_>, lower: &mut [f32], upper: &mut [f32]) -> (f32, f32) {
+    // Two loops, so that weights cost nothing where there are none.
+    if of.is_weighted { gains_as::<true>(of, lower, upper) } else { gains_as::<false>(of, lower, upper) }
+}
+
+#[inline(always)]
+fn gains_as<const W: bool>(of: Gains<'_>, lower: &mut [f32], upper: &mut [f32]) -> (f32, f32) {
     let error = of.error;
     // The interval of a squared distance: far end, near end.
     let far = |dot: f32, near: f32| positive(of.own + near - 2.0 * dot + error);
     let close = |dot: f32, near: f32| positive(of.own + near - 2.0 * dot - error);
     match of.similarity {
-        Similarity::Dot => sum_gains(of, lower, upper, |dot, _| (dot - error, dot + error)),
+        Similarity::Dot => sum_gains::<W>(of, lower, upper, |dot, _| (dot - error, dot + error)),
         Similarity::ShiftedDot => {
-            sum_gains(of, lower, upper, |dot, _| (0.5 + 0.5 * (dot - error), 0.5 + 0.5 * (dot + error)))
+            sum_gains::<W>(of, lower, upper, |dot, _| (0.5 + 0.5 * (dot - error), 0.5 + 0.5 * (dot + error)))
         }
-        Similarity::SquaredDot => sum_gains(of, lower, upper, |dot, _| {
+        Similarity::SquaredDot => sum_gains::<W>(of, lower, upper, |dot, _| {
             let (least, most) = (positive(dot.abs() - error), dot.abs() + error);
             (least * least, most * most)
         }),
         Similarity::Gaussian(scale) => {
             let scale = scale as f32;
-            sum_gains(of, lower, upper, |dot, near| exp_bounds(scale * far(dot, near), scale * close(dot, near)))
+            sum_gains::<W>(of, lower, upper, |dot, near| exp_bounds(scale * far(dot, near), scale * close(dot, near)))
         }
         Similarity::Laplace(scale) => {
             let scale = scale as f32;
-            sum_gains(of, lower, upper, |dot, near| {
+            sum_gains::<W>(of, lower, upper, |dot, near| {
                 exp_bounds(scale * far(dot, near).sqrt(), scale * close(dot, near).sqrt())
             })
         }
         Similarity::Cauchy(scale) => {
             let scale = scale as f32;
-            sum_gains(of, lower, upper, |dot, near| {
+            sum_gains::<W>(of, lower, upper, |dot, near| {
                 (1.0 / (1.0 + scale * far(dot, near)), 1.0 / (1.0 + scale * close(dot, near)))
+            })
+        }
+        Similarity::Student { scale, quarters } => {
+            let scale = scale as f32;
+            sum_gains::<W>(of, lower, upper, |dot, near| {
+                let alike = |sq_dist: f32| 1.0 / quarter_power!(1.0 + scale * sq_dist, quarters);
+                (alike(far(dot, near)), alike(close(dot, near)))
             })
         }
         Similarity::Near(most) => {
             let most = most as f32;
-            sum_gains(of, lower, upper, |dot, near| (most - far(dot, near).sqrt(), most - close(dot, near).sqrt()))
+            sum_gains::<W>(of, lower, upper, |dot, near| (most - far(dot, near).sqrt(), most - close(dot, near).sqrt()))
         }
         Similarity::SqNear(most) => {
             let most = most as f32;
-            sum_gains(of, lower, upper, |dot, near| (most - far(dot, near), most - close(dot, near)))
+            sum_gains::<W>(of, lower, upper, |dot, near| (most - far(dot, near), most - close(dot, near)))
         }
         Similarity::Within(sq_radius) => {
             // Room for rounding the ends, relatively, and the limit itself.
             let inner = (sq_radius as f32) * (1.0 - 4.0 * f32::EPSILON) - f32::MIN_POSITIVE;
             let outer = (sq_radius as f32) * (1.0 + 4.0 * f32::EPSILON) + f32::MIN_POSITIVE;
-            sum_gains(of, lower, upper, |dot, near| {
+            sum_gains::<W>(of, lower, upper, |dot, near| {
                 (if far(dot, near) < inner { 1.0 } else { 0.0 }, if close(dot, near) < outer { 1.0 } else { 0.0 })
             })
         }
     }
 }
 
+/// A gain times a weight that is no more than the true one: what underflows is nothing.
 #[inline(always)]
-fn sum_gains(
+fn weighed_down(gain: f32, weight: f32) -> f32 {
+    positive(gain * weight - f32::MIN_POSITIVE)
+}
+
+/// A gain times a weight that is no less than the true one: what underflows is less than what is added.
+#[inline(always)]
+fn weighed_up(gain: f32, weight: f32) -> f32 {
+    gain * weight + f32::MIN_POSITIVE
+}
+
+#[inline(always)]
+fn sum_gains<const W: bool>(
     of: Gains<'_>,
     lower: &mut [f32],
     upper: &mut [f32],
@@ -216,6 +275,8 @@ fn sum_gains(
     let near = of.near.as_chunks::<LANES>().0;
     let (levels_up, levels_down) =
         (of.center_levels.0.as_chunks::<LANES>().0, of.center_levels.1.as_chunks::<LANES>().0);
+    let (weights_down, weights_up) =
+        (of.center_weights.0.as_chunks::<LANES>().0, of.center_weights.1.as_chunks::<LANES>().0);
     let sums = lower.as_chunks_mut::<LANES>().0.iter_mut().zip(upper.as_chunks_mut::<LANES>().0);
     for (group, ((dots, near), (lower, upper))) in dots.iter().zip(near).zip(sums).enumerate() {
         let (mut low, mut high) = ([0.0_f32; LANES], [0.0_f32; LANES]);
@@ -223,13 +284,21 @@ fn sum_gains(
             let (least_alike, most_alike) = bounds(dots[lane], near[lane]);
             low[lane] = positive(least_alike * less - slack);
             high[lane] = positive(most_alike * more + slack);
-            lower[lane] += least(positive(low[lane] - up), room_low);
-            upper[lane] += least(positive(high[lane] - down), room_high);
+            let gain_low = least(positive(low[lane] - up), room_low);
+            let gain_high = least(positive(high[lane] - down), room_high);
+            lower[lane] += if W { weighed_down(gain_low, of.weight.0) } else { gain_low };
+            upper[lane] += if W { weighed_up(gain_high, of.weight.1) } else { gain_high };
         }
         if let (Some(ups), Some(downs)) = (levels_up.get(group), levels_down.get(group)) {
+            let weights = if W { Some((&weights_down[group], &weights_up[group])) } else { None };
             for lane in 0..LANES {
-                own_lower[lane] += positive(low[lane] - ups[lane]);
-                own_upper[lane] += positive(high[lane] - downs[lane]);
+                let (gain_low, gain_high) = (positive(low[lane] - ups[lane]), positive(high[lane] - downs[lane]));
+                let (weighed_low, weighed_high) = match weights {
+                    Some((least, most)) => (weighed_down(gain_low, least[lane]), weighed_up(gain_high, most[lane])),
+                    None => (gain_low, gain_high),
+                };
+                own_lower[lane] += weighed_low;
+                own_upper[lane] += weighed_high;
             }
         }
     }

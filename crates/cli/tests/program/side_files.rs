@@ -93,3 +93,80 @@ fn labels_make_strata() {
          hint: a first line that is no header in a csv counts as one; a txt has no header\n",
     );
 }
+
+/// Probabilities of 3 classes, one row per row.
+fn probs(n: usize) -> Vec<f32> {
+    (0..n).flat_map(|row| [0.5 + 0.03125 * (row % 8) as f32, 0.25, 0.25 - 0.03125 * (row % 8) as f32]).collect()
+}
+
+#[test]
+fn model_outputs_are_read_from_any_format_of_embeddings() {
+    let dir = Dir::with_pool(40, 4);
+    dir.write_npy("probs.npy", &probs(40), 3);
+    dir.ok("score pool.npy --by margin --probs probs.npy -o margin.csv");
+    let want = dir.column("margin.csv", "score");
+    assert_eq!((want[0].as_str(), want[4].as_str()), ("0.75", "0.625"));
+    for name in ["probs.parquet", "probs.safetensors", "probs.csv"] {
+        dir.ok(&format!("convert probs.npy {name}"));
+        dir.ok(&format!("score pool.npy --by margin --probs {name} -o again.csv --force"));
+        assert_eq!(dir.column("again.csv", "score"), want, "{name}");
+    }
+    let logits: Vec<f32> = probs(40).iter().map(|p| p.max(1e-30).ln() * 3.0 + 7.0).collect();
+    dir.write_npy("logits.npy", &logits, 3);
+    dir.ok("score pool.npy --by margin --logits logits.npy --temperature 3 -o again.csv --force");
+    for (got, want) in dir.column("again.csv", "score").iter().zip(&want) {
+        let number = |text: &str| text.parse::<f64>().expect("a number");
+        assert!((number(got) - number(want)).abs() < 1e-5, "{got} {want}");
+    }
+}
+
+#[test]
+fn model_outputs_that_are_none_are_refused() {
+    let dir = Dir::with_pool(8, 4);
+    let score = "score pool.npy --by margin";
+    dir.write_npy("probs.npy", &probs(7), 3);
+    dir.refuses(
+        &format!("{score} --probs probs.npy"),
+        1,
+        "error: 7 probs in probs.npy for a pool of 8 rows\n\
+         hint: a first line that is no header in a csv counts as one; a txt has no header\n",
+    );
+    let mut wrong = probs(8);
+    wrong[3 * 5] += 0.5;
+    wrong[3 * 5] -= 0.5625;
+    dir.write_npy("probs.npy", &wrong, 3);
+    dir.refuses(
+        &format!("{score} --probs probs.npy"),
+        1,
+        "error: probabilities must sum to 1 in every row, and those of row 5 sum to 0.937500\n\
+         hint: `--logits FILE` takes what a model says before softmax\n",
+    );
+    dir.ok(&format!("{score} --logits probs.npy"));
+    wrong[3 * 2] = 4.0;
+    dir.write_npy("probs.npy", &wrong, 3);
+    dir.refuses(
+        &format!("{score} --probs probs.npy -o other.npy"),
+        1,
+        "error: probabilities must be from 0 to 1, and that of row 2 is 4\n\
+         hint: `--logits FILE` takes what a model says before softmax\n",
+    );
+    dir.write_npy("one.npy", &[1.0; 8], 1);
+    dir.refuses(
+        &format!("{score} --probs one.npy -o other.npy"),
+        1,
+        "error: probabilities must be of at least 2 classes, got 1 per row\n",
+    );
+    dir.refuses(
+        &format!("{score} -o other.npy"),
+        1,
+        "error: `margin` needs model outputs, and the pool has none\n\
+         hint: `--probs FILE` gives one class probability per row and class, `--logits FILE` what a model says before softmax\n",
+    );
+    assert_eq!(dir.run(&format!("{score} --probs probs.npy --logits probs.npy")).code, Some(2));
+    assert_eq!(dir.run(&format!("{score} --probs probs.npy --temperature 2")).code, Some(2));
+    dir.refuses(
+        &format!("{score} --logits probs.npy --temperature 0 -o other.npy"),
+        2,
+        "error: a temperature must be finite and above 0, got 0\n",
+    );
+}

@@ -250,7 +250,7 @@ impl Selector for FacilityLocation {
                 Finder::Sample(((share * (1.0 / self.eps).ln()).ceil() as usize).max(1))
             }
         };
-        let represented = gains::pick(pool, similarity, finder, budget, ctx, |found| {
+        let represented = gains::pick(pool, similarity, None, finder, budget, ctx, |found| {
             picks.push(Pick::new(found.row, found.gain, Reason::Represents { gain: found.gain, rows: found.rows }));
         })?;
         ctx.record("represented", represented);

@@ -169,7 +169,7 @@ impl Selector for MaxHerding {
             Driver::Full => Finder::Full,
         };
         let n = pool.len() as f64;
-        let covered = gains::pick(pool, self.similarity(), finder, budget, ctx, |found| {
+        let covered = gains::pick(pool, self.similarity(), None, finder, budget, ctx, |found| {
             let reason = Reason::Represents { gain: found.gain, rows: found.rows };
             picks.push(Pick::new(found.row, found.gain / n, reason));
         })?;
