@@ -7,7 +7,7 @@ use crate::methods::{
     gram_schmidt::GramSchmidt, graph_cut::GraphCut, k_center::KCenter, k_means_centers::KMeansCenters,
     k_means_pp::KMeansPp, kernel_herding::KernelHerding, max_herding::MaxHerding, moderate::Moderate, norm::Norm,
     prob_cover::ProbCover, prototypicality::Prototypicality, random::Random, semdedup::SemDeDup,
-    stratified::Stratified, typiclust::TypiClust, zcore::ZCore,
+    stratified::Stratified, typiclust::TypiClust, u_herding::UHerding, zcore::ZCore,
 };
 
 /// All methods, in the order in which they are listed.
@@ -30,6 +30,7 @@ pub fn all() -> &'static [Entry] {
         Entry { info: &crate::methods::zcore::INFO, build: build::<ZCore> },
         Entry { info: &crate::methods::prob_cover::INFO, build: build::<ProbCover> },
         Entry { info: &crate::methods::max_herding::INFO, build: build::<MaxHerding> },
+        Entry { info: &crate::methods::u_herding::INFO, build: build::<UHerding> },
         Entry { info: &crate::methods::facility_location::INFO, build: build::<FacilityLocation> },
         Entry { info: &crate::methods::graph_cut::INFO, build: build::<GraphCut> },
         Entry { info: &crate::methods::kernel_herding::INFO, build: build::<KernelHerding> },

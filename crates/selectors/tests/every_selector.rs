@@ -2,7 +2,7 @@
 
 use subsel::registry;
 use subsel::{
-    Annotations, Classes, Context, Draws, Error, Pool, Selection, Selector, Settings, Stream, parse_method, select,
+    Annotations, Classes, Context, Draws, Error, OutputKind, Outputs, Pool, Selection, Selector, Settings, Stream, parse_method, select,
 };
 use subsel_formats::MemorySource;
 use subsel_kernels::Isa;
@@ -56,6 +56,11 @@ fn methods() -> Vec<String> {
         "max-herding:kernel=top-hat,sigma=0.4",
         "max-herding:kernel=laplace,rows=raw",
         "max-herding:kernel=cauchy,sigma=0.3",
+        "max-herding:kernel=student,nu=2.5,sigma=0.3",
+        "u-herding:uncertainty=entropy,kernel=student",
+        "u-herding:uncertainty=least-confidence,sigma=0.4,rows=raw",
+        "u-herding:temperature=auto,driver=full",
+        "u-herding+k-center",
         "facility-location:similarity=cosine",
         "facility-location:similarity=squared",
         "facility-location:similarity=rbf,width=0.5",
@@ -111,8 +116,13 @@ fn pool(source: &Source) -> Pool<'_> {
     use subsel_formats::RowSource;
     let names: Vec<String> = (0..source.n_rows()).map(|row| (row % 5).to_string()).collect();
     let scores = (0..names.len()).map(|row| (row * 37 % 101) as f64 / 100.0).collect();
-    let known =
-        Annotations { labels: Some(Classes::from_names(&names)), scores: Some(scores), ..Annotations::default() };
+    let logits = (0..5 * names.len()).map(|i| (i * 31 % 17) as f32 / 3.0).collect();
+    let known = Annotations {
+        labels: Some(Classes::from_names(&names)),
+        scores: Some(scores),
+        outputs: Some(Outputs::new(OutputKind::Logits, logits, 5)),
+        ..Annotations::default()
+    };
     Pool { known, ..Pool::new(source) }
 }
 
@@ -312,6 +322,7 @@ fn row_order_does_not_matter_where_nothing_ties_or_draws() {
         "k-center:start=max-norm",
         "facility-location",
         "max-herding",
+        "u-herding",
     ] {
         let method = parse_method(text).unwrap_or_else(|error| panic!("{error}"));
         let mirrored: Vec<usize> = rows(&*method, &pool(&backward), 5, 0).iter().map(|row| n - 1 - row).collect();

@@ -20,4 +20,5 @@ pub mod semdedup;
 pub mod stratified;
 pub mod then;
 pub mod typiclust;
+pub mod u_herding;
 pub mod zcore;
