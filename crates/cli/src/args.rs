@@ -326,7 +326,7 @@ pub(crate) struct KnownArgs {
     #[arg(long, value_name = "FILE", help_heading = "What is known")]
     pub(crate) logits: Option<PathBuf>,
     /// What logits are divided by before softmax [default: 1]
-    #[arg(long, value_name = "T", requires = "logits", help_heading = "What is known")]
+    #[arg(long, value_name = "T", requires = "logits", conflicts_with = "probs", help_heading = "What is known")]
     pub(crate) temperature: Option<f64>,
     /// Rows never to be picked; they still count as pool
     #[arg(long, value_name = "FILE", help_heading = "What is known")]

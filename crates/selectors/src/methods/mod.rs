@@ -3,6 +3,7 @@
 pub mod ccs;
 pub mod cluster_balanced;
 pub mod d2;
+pub mod dcom;
 pub mod facility_location;
 pub mod gram_schmidt;
 pub mod graph_cut;
