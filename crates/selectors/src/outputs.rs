@@ -43,7 +43,8 @@ pub enum Uncertainty {
 }
 
 /// What gives a method the outputs it needs.
-const HINT: &str = "`--probs FILE` gives one class probability per row and class, `--logits FILE` what a model says before softmax";
+const HINT: &str =
+    "`--probs FILE` gives one class probability per row and class, `--logits FILE` what a model says before softmax";
 
 /// How far the probabilities of a row may sum from 1: half precision rounds each by up to 2^-12.
 const SUM_TOLERANCE: f64 = 1e-3;
@@ -161,12 +162,7 @@ impl Outputs {
     ///
     /// # Errors
     /// [`Error::Interrupted`].
-    pub(crate) fn uncertainties(
-        &self,
-        by: Uncertainty,
-        temperature: f64,
-        ctx: &Context,
-    ) -> Result<Vec<f64>, Error> {
+    pub(crate) fn uncertainties(&self, by: Uncertainty, temperature: f64, ctx: &Context) -> Result<Vec<f64>, Error> {
         let mut values = vec![0.0; self.values.len() / self.classes];
         let step = |of_row: &mut Vec<(f64, f64)>, rows: std::ops::Range<usize>, out: &mut [f64]| {
             for (row, out) in rows.zip(out) {

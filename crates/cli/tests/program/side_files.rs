@@ -170,3 +170,66 @@ fn model_outputs_that_are_none_are_refused() {
         "error: a temperature must be finite and above 0, got 0\n",
     );
 }
+
+#[test]
+fn methods_that_go_by_a_model_are_repeated_from_their_manifest() {
+    let dir = Dir::with_pool(60, 4);
+    dir.write_npy("probs.npy", &probs(60), 3);
+    dir.write("labels.txt", (0..60).map(|row| format!("{}\n", row * 7 % 3)).collect::<String>());
+    dir.write("done.txt", "3\n17\n40\n41\n");
+    let known = "--labeled done.txt --labels labels.txt";
+    for method in ["u-herding", "dcom"] {
+        let select = format!("select pool.npy -n 10 -m {method} {known} --force");
+        dir.ok(&format!("{select} --probs probs.npy"));
+        let manifest: serde_json::Value = serde_json::from_str(&dir.read("picks.manifest.json")).expect("JSON");
+        let roles: Vec<&str> = manifest["side_files"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|file| file["role"].as_str())
+            .collect();
+        assert_eq!(roles, ["labels", "probs", "labeled"], "{method}");
+        assert!(dir.ok("verify picks.manifest.json").stdout.starts_with("same: 10 picks"), "{method}");
+        let first = dir.read("picks.csv");
+        // Other temperatures are other models, and the manifest keeps them.
+        let logits: Vec<f32> = probs(60).iter().enumerate().map(|(i, p)| 40.0 * p + (i % 5) as f32).collect();
+        dir.write_npy("logits.npy", &logits, 3);
+        dir.ok(&format!("{select} --logits logits.npy --temperature 4"));
+        assert_ne!(dir.read("picks.csv"), first, "{method}");
+        let manifest: serde_json::Value = serde_json::from_str(&dir.read("picks.manifest.json")).expect("JSON");
+        assert_eq!(manifest["pool"]["temperature"], 4.0);
+        assert!(dir.ok("verify picks.manifest.json").stdout.starts_with("same: 10 picks"), "{method}");
+        dir.write_npy("logits.npy", &logits.iter().map(|z| z * 2.0).collect::<Vec<_>>(), 3);
+        let differs = dir.run("verify picks.manifest.json");
+        let told = "--logits logits.npy has other content than when the picks were made";
+        assert!(differs.code == Some(1) && differs.stdout.contains(told), "{}", differs.stdout);
+        dir.refuses(
+            &format!("{select} -o other.csv"),
+            1,
+            &format!(
+                "error: `{method}` needs model outputs, and the pool has none\n\
+                 hint: `--probs FILE` gives one class probability per row and class, `--logits FILE` what a model says before softmax\n"
+            ),
+        );
+        let plan = format!("plan pool.npy -n 10 -m {method} {known}");
+        assert!(dir.ok(&plan).stdout.contains("needs model outputs"), "{method}");
+        assert!(!dir.ok(&format!("{plan} --probs probs.npy")).stdout.contains("needs"), "{method}");
+        // Where nothing is labeled there is no model.
+        let plan = format!("plan pool.npy -n 10 -m {method}");
+        assert!(!dir.ok(&plan).stdout.contains("needs"), "{method}");
+        dir.ok(&format!("select pool.npy -n 10 -m {method} --force"));
+    }
+    dir.refuses(
+        "select pool.npy -n 10 -m dcom --labeled done.txt --probs probs.npy -o other.csv",
+        1,
+        "error: `dcom` needs labels of the labeled rows, and the pool has none\n\
+         hint: `--labels FILE` gives one label per row; those of rows that are not labeled are not looked at\n",
+    );
+    dir.write("labels.txt", (0..60).map(|row| format!("{}\n", row % 7)).collect::<String>());
+    dir.refuses(
+        &format!("select pool.npy -n 10 -m dcom {known} --probs probs.npy -o other.csv"),
+        1,
+        "error: the 7 different labels, such as `6`, do not name the 3 classes of the model outputs\n\
+         hint: labels are the numbers of the outputs' columns, from 0 (-1 where the class is not known), or as many names as there are columns, in ascending order\n",
+    );
+}

@@ -169,7 +169,8 @@ impl Search<'_> {
         let mut batch = 1;
         loop {
             ctx.go_on()?;
-            let open = || (0..n).filter(|row| self.cover.is_open(*row)).map(|row| (row, score(row, self.cover.gain(row))));
+            let open =
+                || (0..n).filter(|row| self.cover.is_open(*row)).map(|row| (row, score(row, self.cover.gain(row))));
             let known = || open().filter(|(row, _)| self.cover.is_fresh(*row));
             let best = known().map(|(_, score)| score).fold(0.0, f64::max);
             let floor = best * (1.0 - TIE);
@@ -179,8 +180,11 @@ impl Search<'_> {
                 .collect();
             if stale.is_empty() {
                 let found = known().find(|(_, score)| *score >= floor && *score > 0.0);
-                return Ok(found.map(|(row, score)| {
-                    Found { row, score, covers: self.cover.gain(row), doubt: doubt(row) }
+                return Ok(found.map(|(row, score)| Found {
+                    row,
+                    score,
+                    covers: self.cover.gain(row),
+                    doubt: doubt(row),
                 }));
             }
             let order = |a: &(f64, usize), b: &(f64, usize)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));

@@ -146,13 +146,7 @@ struct ByClass<'p> {
 
 impl ByClass<'_> {
     /// What the balls of the labeled rows hold, each of its own radius.
-    fn count(
-        &self,
-        pool: &CheckedPool<'_>,
-        known: &Known,
-        radii: &[f64],
-        ctx: &Context,
-    ) -> Result<Vec<Count>, Error> {
+    fn count(&self, pool: &CheckedPool<'_>, known: &Known, radii: &[f64], ctx: &Context) -> Result<Vec<Count>, Error> {
         let mut order: Vec<usize> = (0..radii.len()).collect();
         order.sort_by(|a, b| radii[*a].total_cmp(&radii[*b]).then(a.cmp(b)));
         let mut counts = vec![Count::default(); radii.len()];

@@ -179,9 +179,13 @@ fn picks_and_radii_are_those_of_the_textbook() {
     for (n, dim, every, doubt) in [(400, 3, 25, 3), (500, 12, 9, 5), (300, 2, 2, 4)] {
         let pool = clusters(n, dim, every, doubt);
         let wide = (dim as f64).sqrt();
-        for (initial_delta, max_delta, a, k) in
-            [(1.0, 3.0, 0.8, 50.0), (1.5, 6.0, 0.5, 3.0), (0.5, 2.0, 0.6, 8.0), (0.2, 0.4, 0.9, 50.0), (0.5, 1.5, 0.9, 2.0)]
-        {
+        for (initial_delta, max_delta, a, k) in [
+            (1.0, 3.0, 0.8, 50.0),
+            (1.5, 6.0, 0.5, 3.0),
+            (0.5, 2.0, 0.6, 8.0),
+            (0.2, 0.4, 0.9, 50.0),
+            (0.5, 1.5, 0.9, 2.0),
+        ] {
             let method = Dcom {
                 initial_delta: initial_delta * wide,
                 max_delta: max_delta * wide,
@@ -201,7 +205,10 @@ fn picks_and_radii_are_those_of_the_textbook() {
         }
     }
     // The tests above are of all kinds of rounds.
-    assert!(competences.contains(&0.0) && competences.iter().any(|found| (0.1..0.9).contains(found)), "{competences:?}");
+    assert!(
+        competences.contains(&0.0) && competences.iter().any(|found| (0.1..0.9).contains(found)),
+        "{competences:?}"
+    );
     assert!(competences.iter().any(|found| *found > 0.9), "{competences:?}");
 }
 
@@ -238,7 +245,8 @@ fn it_says_what_it_needs() {
 fn labels_of_rows_that_are_not_labeled_are_not_looked_at() {
     let want = run(&on_the_line(), &line(), 5).rows();
     let mut pool = line();
-    pool.known.labels = Some(Classes::from_names(&["-1", "0", "-1", "-1", "-1", "-1", "1", "-1", "-1"].map(String::from)));
+    pool.known.labels =
+        Some(Classes::from_names(&["-1", "0", "-1", "-1", "-1", "-1", "1", "-1", "-1"].map(String::from)));
     assert_eq!(run(&on_the_line(), &pool, 5).rows(), want);
 }
 

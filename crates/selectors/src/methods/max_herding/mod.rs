@@ -29,11 +29,7 @@ pub(crate) static INFO: MethodInfo = MethodInfo {
     source: "Bae et al., Generalized coverage for more robust low-budget active learning, 2024",
     not_when: "a large share of the pool is kept, or it is so large that comparing all pairs of rows takes too long",
     params: &[
-        ParamInfo {
-            name: "kernel",
-            values: KERNELS,
-            doc: KERNEL_DOC,
-        },
+        ParamInfo { name: "kernel", values: KERNELS, doc: KERNEL_DOC },
         ParamInfo { name: "sigma", values: "a distance above 0", doc: "how far a pick covers" },
         ParamInfo { name: "nu", values: NUS, doc: NU_DOC },
         ParamInfo {
