@@ -92,7 +92,8 @@ pub(crate) struct SelectArgs {
 /// `subsel score`.
 #[derive(Debug, Args)]
 pub(crate) struct ScoreArgs {
-    /// What to score by, `name[:key=value,...]`: norm, zcore, prototypicality, typicality, density or k-distance
+    /// What to score by, `name[:key=value,...]`: norm, zcore, prototypicality, typicality, density, k-distance, margin,
+    /// entropy or least-confidence
     #[arg(long, value_name = "SCORE", required_unless_present = "list", help_heading = "What to score by")]
     pub(crate) by: Option<String>,
     /// Tell what there is to score by, with its parameters
@@ -318,6 +319,15 @@ pub(crate) struct KnownArgs {
     /// What labeling or keeping each row costs, one number per row
     #[arg(long, value_name = "FILE", help_heading = "What is known")]
     pub(crate) costs: Option<PathBuf>,
+    /// What a model says: the probability of every class, one row per row of the pool, as files of embeddings are read
+    #[arg(long, value_name = "FILE", conflicts_with = "logits", help_heading = "What is known")]
+    pub(crate) probs: Option<PathBuf>,
+    /// The same before softmax
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) logits: Option<PathBuf>,
+    /// What logits are divided by before softmax [default: 1]
+    #[arg(long, value_name = "T", requires = "logits", conflicts_with = "probs", help_heading = "What is known")]
+    pub(crate) temperature: Option<f64>,
     /// Rows never to be picked; they still count as pool
     #[arg(long, value_name = "FILE", help_heading = "What is known")]
     pub(crate) exclude: Option<PathBuf>,

@@ -29,6 +29,9 @@ pub(crate) struct Request {
     pub(crate) drop_nonfinite: bool,
     /// `--labeled-by`.
     pub(crate) labeled_by: Option<LabeledBy>,
+    /// `--temperature`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) temperature: Option<f64>,
     /// `--dedup`.
     #[serde(default)]
     pub(crate) dedup: Option<f64>,
@@ -58,6 +61,7 @@ impl Request {
             dtype: read.dtype,
             drop_nonfinite: false,
             labeled_by: None,
+            temperature: None,
             dedup: None,
             constraints: Constraints::default(),
         })
@@ -65,8 +69,20 @@ impl Request {
 
     /// The same with what is known of the rows.
     pub(crate) fn knowing(self, known: &KnownArgs) -> (Self, SidePaths) {
-        let KnownArgs { labeled, labels, groups, scores, costs, exclude, ids, labeled_by, drop_nonfinite } =
-            known.clone();
+        let KnownArgs {
+            labeled,
+            labels,
+            groups,
+            scores,
+            costs,
+            probs,
+            logits,
+            temperature,
+            exclude,
+            ids,
+            labeled_by,
+            drop_nonfinite,
+        } = known.clone();
         let side = SidePaths::new([
             // First, since lists of rows may go by them.
             (Role::Ids, ids),
@@ -74,10 +90,12 @@ impl Request {
             (Role::Groups, groups),
             (Role::Scores, scores),
             (Role::Costs, costs),
+            (Role::Probs, probs),
+            (Role::Logits, logits),
             (Role::Labeled, labeled),
             (Role::Exclude, exclude),
         ]);
-        (Request { labeled_by, drop_nonfinite, ..self }, side)
+        (Request { labeled_by, drop_nonfinite, temperature, ..self }, side)
     }
 }
 
@@ -142,6 +160,12 @@ pub(crate) fn load(request: &Request, side: &SidePaths, scratch: Option<&Path>) 
             Role::Groups => loaded.known.groups.insert(side::classes(role, path, column, n)?).codes.len(),
             Role::Scores => loaded.known.scores.insert(side::numbers(role, path, column, n)?).len(),
             Role::Costs => loaded.known.costs.insert(side::numbers(role, path, column, n)?).len(),
+            Role::Probs | Role::Logits => {
+                let outputs = side::outputs(role, path, column, n, scratch)?;
+                loaded.known_bytes += outputs_bytes(n, outputs.classes(), request.drop_nonfinite);
+                loaded.known.outputs = Some(outputs.at_temperature(request.temperature.unwrap_or(1.0)));
+                n
+            }
             Role::Labeled => {
                 loaded.labeled = rows.read(path)?;
                 loaded.labeled.len()
@@ -155,11 +179,17 @@ pub(crate) fn load(request: &Request, side: &SidePaths, scratch: Option<&Path>) 
         loaded.known_bytes += match role {
             Role::Labels | Role::Groups => 56 * entries as u64,
             Role::Scores | Role::Costs => 24 * entries as u64,
-            Role::Labeled | Role::Exclude | Role::Ids => 0,
+            Role::Labeled | Role::Exclude | Role::Ids | Role::Probs | Role::Logits => 0,
         };
         loaded.side_files.push(side::record(role, path, entries)?);
     }
     Ok(loaded)
+}
+
+/// Bytes of model outputs: views share them, but a pool without some of its rows has its own.
+fn outputs_bytes(n: usize, classes: usize, drops_rows: bool) -> u64 {
+    let once = 4 * n as u64 * classes as u64;
+    if drops_rows { 2 * once } else { once }
 }
 
 fn open_pool(request: &Request, scratch: Option<&Path>) -> Result<Opened, Failure> {

@@ -136,6 +136,15 @@ fn missing(args: &PlanArgs, method: &str) -> String {
         Some(Entry { info, .. }) if info.needs.starts_with("scores") && args.known.scores.is_none() => {
             format!("needs {}", info.needs)
         }
+        // Without labeled rows there is no model that they could have trained.
+        Some(Entry { info, .. })
+            if info.needs.starts_with("model outputs")
+                && args.known.labeled.is_some()
+                && args.known.probs.is_none()
+                && args.known.logits.is_none() =>
+        {
+            format!("needs {}", info.needs)
+        }
         _ => String::new(),
     }
 }

@@ -7,8 +7,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use subsel::Classes;
-use subsel_formats::{Ids, SideColumn, SideFile, SideOptions, read_column};
+use subsel::{Classes, OutputKind, Outputs};
+use subsel_formats::{Ids, OpenOptions, SideColumn, SideFile, SideOptions, open, read_column};
+use subsel_kernels::{Block, Kernels};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::args::LabeledBy;
@@ -24,6 +25,8 @@ pub(crate) enum Role {
     Groups,
     Scores,
     Costs,
+    Probs,
+    Logits,
     Exclude,
     Ids,
 }
@@ -37,6 +40,8 @@ impl Role {
             Role::Groups => "groups",
             Role::Scores => "scores",
             Role::Costs => "costs",
+            Role::Probs => "probs",
+            Role::Logits => "logits",
             Role::Exclude => "exclude",
             Role::Ids => "ids",
         }
@@ -119,6 +124,47 @@ pub(crate) fn numbers(role: Role, path: &Path, named: Option<&str>, n: usize) ->
             Err(Failure::new(message))
         }
     }
+}
+
+/// Reads what a model says of each row: a matrix, in any format of embeddings.
+pub(crate) fn outputs(
+    role: Role,
+    path: &Path,
+    named: Option<&str>,
+    n: usize,
+    scratch: Option<&Path>,
+) -> Result<Outputs, Failure> {
+    let (kind, names) = match role {
+        Role::Logits => (OutputKind::Logits, ["logits"].as_slice()),
+        _ => (OutputKind::Probabilities, ["probs", "probabilities"].as_slice()),
+    };
+    let try_open = |column: Option<&str>| {
+        let options = OpenOptions {
+            column: column.map(str::to_owned),
+            scratch_dir: scratch.map(Path::to_owned),
+            ..OpenOptions::default()
+        };
+        open(&[path.to_owned()], &options)
+    };
+    // The only matrix, or else the one of a name that fits.
+    let source = match try_open(None) {
+        Err(error @ subsel_formats::Error::AmbiguousColumn { .. }) => {
+            let mut named = named.into_iter().chain(names.iter().copied());
+            named.find_map(|name| try_open(Some(name)).ok()).ok_or(error)?
+        }
+        opened => opened?,
+    }
+    .source;
+    expect_length(path, role.name(), source.n_rows(), n)?;
+    let (mut block, classes) = (Block::default(), source.dim());
+    let mut values = vec![0.0; n * classes];
+    let at_once = (1 << 20) / classes.clamp(1, 1 << 20);
+    for (part, out) in values.chunks_mut(at_once * classes).enumerate() {
+        let first = part * at_once;
+        let rows = source.rows(first..first + out.len() / classes, &mut block)?;
+        Kernels::best().widen(rows, out);
+    }
+    Ok(Outputs::new(kind, values, classes))
 }
 
 /// Reads one id per row.

@@ -23,6 +23,14 @@ pub enum Similarity {
     Laplace(f64),
     /// `1 / (1 + (|x-y| / width)^2)`; holds `1 / width^2`.
     Cauchy(f64),
+    /// `(1 + scale |x-y|^2)^(-quarters/4)`.
+    Student {
+        /// What multiplies the squared distance.
+        scale: f64,
+        /// Four times the power, from 1 to [`MOST_QUARTERS`](Self::MOST_QUARTERS): a power of quarters needs products
+        /// and square roots only, which round alike everywhere.
+        quarters: u32,
+    },
     /// `max(most - |x-y|, 0)`; holds `most`.
     Near(f64),
     /// `max(most - |x-y|^2, 0)`; holds `most`.
@@ -31,7 +39,23 @@ pub enum Similarity {
     Within(f64),
 }
 
+/// `x^(quarters/4)` for x of 1 or more, in the type of x: by products, at most 4 of the whole powers, and roots.
+macro_rules! quarter_power {
+    ($x:expr, $quarters:expr) => {{
+        let (x, quarters) = ($x, $quarters);
+        let (x2, root) = (x * x, x.sqrt());
+        let x4 = x2 * x2;
+        // Chosen, not branched on: that lets lanes go together.
+        let factor = |bit: u32, value| if quarters & bit != 0 { value } else { 1.0 };
+        let roots = factor(1, root.sqrt()) * factor(2, root);
+        roots * factor(4, x) * factor(8, x2) * factor(16, x4) * factor(32, x4 * x4)
+    }};
+}
+
 impl Similarity {
+    /// The most quarters of a power.
+    pub const MOST_QUARTERS: u32 = 63;
+
     /// Whether it goes by inner products; else by squared distances.
     pub fn is_of_dots(self) -> bool {
         matches!(self, Similarity::Dot | Similarity::ShiftedDot | Similarity::SquaredDot)
@@ -46,6 +70,7 @@ impl Similarity {
             Similarity::Gaussian(scale) => libm::exp(-(t * scale)),
             Similarity::Laplace(scale) => libm::exp(-(t.sqrt() * scale)),
             Similarity::Cauchy(scale) => 1.0 / (1.0 + t * scale),
+            Similarity::Student { scale, quarters } => 1.0 / quarter_power!(1.0 + t * scale, quarters),
             Similarity::Near(most) => (most - t.sqrt()).max(0.0),
             Similarity::SqNear(most) => (most - t).max(0.0),
             Similarity::Within(sq_radius) => f64::from(t < sq_radius),
@@ -57,6 +82,8 @@ impl Similarity {
         match self {
             Similarity::Dot | Similarity::ShiftedDot => true,
             Similarity::SquaredDot => row_sq_norm * center_sq_norm < 1e36,
+            // Powers below 1 of what overflows would be large: so nothing but the power itself may overflow.
+            Similarity::Student { scale, .. } => scale < 1e30 && scale * (row_sq_norm + center_sq_norm) < 1e36,
             Similarity::Gaussian(v)
             | Similarity::Laplace(v)
             | Similarity::Cauchy(v)
@@ -73,7 +100,11 @@ impl Similarity {
             Similarity::ShiftedDot => 0.5 + 0.5 * sq_norm,
             Similarity::SquaredDot => sq_norm * sq_norm,
             Similarity::Near(most) | Similarity::SqNear(most) => most,
-            Similarity::Gaussian(_) | Similarity::Laplace(_) | Similarity::Cauchy(_) | Similarity::Within(_) => 1.0,
+            Similarity::Gaussian(_)
+            | Similarity::Laplace(_)
+            | Similarity::Cauchy(_)
+            | Similarity::Student { .. }
+            | Similarity::Within(_) => 1.0,
         };
         // Room for the rounding of norms and products.
         most * (1.0 + 1e-6)
@@ -87,6 +118,8 @@ impl Similarity {
             Similarity::Dot | Similarity::SquaredDot => (4.0 * TWO_U, f32::MIN_POSITIVE),
             Similarity::ShiftedDot => (4.0 * TWO_U, TWO_U),
             Similarity::Cauchy(_) => (8.0 * TWO_U, f32::MIN_POSITIVE),
+            // Three roundings of what is raised count as often as the power; each factor rounds once or twice.
+            Similarity::Student { quarters, .. } => ((16 + quarters) as f32 * TWO_U, f32::MIN_POSITIVE),
             // See `exp`; what is cut off below is no more than 1e-34.
             Similarity::Gaussian(_) | Similarity::Laplace(_) => (0.0, 1e-33),
             // Relative to what is subtracted from: where the distance is larger, the result is 0.
@@ -114,6 +147,11 @@ pub(crate) struct Gains<'a> {
     pub(crate) level: (f32, f32),
     /// How much more counts, rounded down and up.
     pub(crate) room: (f32, f32),
+    /// What the row's part in the gains of centers is multiplied by, rounded down and up; the centers' parts in the
+    /// row's gain. Only looked at where weighted.
+    pub(crate) weight: (f32, f32),
+    pub(crate) center_weights: (&'a [f32], &'a [f32]),
+    pub(crate) is_weighted: bool,
     /// What the centers have, rounded up and down; infinite in the padding. Empty where they are not asked for.
     pub(crate) center_levels: (&'a [f32], &'a [f32]),
 }
@@ -173,7 +211,12 @@ trait WithBounds {
 /// these centers, 0 where their levels are not given. The sums, of positive terms, are in any order and in `f32`.
 #[inline(always)]
 pub(crate) fn gains(of: Gains<'_>, lower: &mut [f32], upper: &mut [f32]) -> (f32, f32) {
-    with_bounds(of.similarity, of.own, of.error, SumGains { of, lower, upper })
+    // Two loops, so that weights cost nothing where there are none.
+    if of.is_weighted {
+        with_bounds(of.similarity, of.own, of.error, SumGains::<true> { of, lower, upper })
+    } else {
+        with_bounds(of.similarity, of.own, of.error, SumGains::<false> { of, lower, upper })
+    }
 }
 
 #[inline(always)]
@@ -200,6 +243,13 @@ fn with_bounds<W: WithBounds>(similarity: Similarity, own: f32, error: f32, work
             let scale = scale as f32;
             work.run(|dot, near| (1.0 / (1.0 + scale * far(dot, near)), 1.0 / (1.0 + scale * close(dot, near))))
         }
+        Similarity::Student { scale, quarters } => {
+            let scale = scale as f32;
+            work.run(|dot, near| {
+                let alike = |sq_dist: f32| 1.0 / quarter_power!(1.0 + scale * sq_dist, quarters);
+                (alike(far(dot, near)), alike(close(dot, near)))
+            })
+        }
         Similarity::Near(most) => {
             let most = most as f32;
             work.run(|dot, near| (most - far(dot, near).sqrt(), most - close(dot, near).sqrt()))
@@ -220,18 +270,18 @@ fn with_bounds<W: WithBounds>(similarity: Similarity, own: f32, error: f32, work
 }
 
 /// [`gains`].
-struct SumGains<'a> {
+struct SumGains<'a, const WEIGHTED: bool> {
     of: Gains<'a>,
     lower: &'a mut [f32],
     upper: &'a mut [f32],
 }
 
-impl WithBounds for SumGains<'_> {
+impl<const WEIGHTED: bool> WithBounds for SumGains<'_, WEIGHTED> {
     type Out = (f32, f32);
 
     #[inline(always)]
     fn run(self, bounds: impl Fn(f32, f32) -> (f32, f32)) -> (f32, f32) {
-        sum_gains(self.of, self.lower, self.upper, bounds)
+        sum_gains::<WEIGHTED>(self.of, self.lower, self.upper, bounds)
     }
 }
 
@@ -288,6 +338,13 @@ impl WithBounds for CountUnits<'_> {
     }
 }
 
+/// [`units_above`], each times its weight.
+#[inline(always)]
+pub(crate) fn units_above_weighted(units: &[u16], levels: &[u16], weights: &[u16]) -> u64 {
+    let above = units.iter().zip(levels).map(|(units, level)| u32::from(units.saturating_sub(*level)));
+    above.zip(weights).map(|(above, weight)| u64::from(above * u32::from(*weight))).sum()
+}
+
 /// The sum of how far `units` are above `levels`, 0 for those that are not; up to 65,536 of them.
 #[inline(always)]
 pub(crate) fn units_above(units: &[u16], levels: &[u16]) -> u64 {
@@ -303,8 +360,20 @@ pub(crate) fn units_above(units: &[u16], levels: &[u16]) -> u64 {
     sums.iter().map(|sum| u64::from(*sum)).sum::<u64>() + rest.sum::<u64>()
 }
 
+/// A gain times a weight that is no more than the true one: what underflows is nothing.
 #[inline(always)]
-fn sum_gains(
+fn weighed_down(gain: f32, weight: f32) -> f32 {
+    positive(gain * weight - f32::MIN_POSITIVE)
+}
+
+/// A gain times a weight that is no less than the true one: what underflows is less than what is added.
+#[inline(always)]
+fn weighed_up(gain: f32, weight: f32) -> f32 {
+    gain * weight + f32::MIN_POSITIVE
+}
+
+#[inline(always)]
+fn sum_gains<const W: bool>(
     of: Gains<'_>,
     lower: &mut [f32],
     upper: &mut [f32],
@@ -319,6 +388,8 @@ fn sum_gains(
     let near = of.near.as_chunks::<LANES>().0;
     let (levels_up, levels_down) =
         (of.center_levels.0.as_chunks::<LANES>().0, of.center_levels.1.as_chunks::<LANES>().0);
+    let (weights_down, weights_up) =
+        (of.center_weights.0.as_chunks::<LANES>().0, of.center_weights.1.as_chunks::<LANES>().0);
     let sums = lower.as_chunks_mut::<LANES>().0.iter_mut().zip(upper.as_chunks_mut::<LANES>().0);
     for (group, ((dots, near), (lower, upper))) in dots.iter().zip(near).zip(sums).enumerate() {
         let (mut low, mut high) = ([0.0_f32; LANES], [0.0_f32; LANES]);
@@ -326,13 +397,21 @@ fn sum_gains(
             let (least_alike, most_alike) = bounds(dots[lane], near[lane]);
             low[lane] = positive(least_alike * less - slack);
             high[lane] = positive(most_alike * more + slack);
-            lower[lane] += least(positive(low[lane] - up), room_low);
-            upper[lane] += least(positive(high[lane] - down), room_high);
+            let gain_low = least(positive(low[lane] - up), room_low);
+            let gain_high = least(positive(high[lane] - down), room_high);
+            lower[lane] += if W { weighed_down(gain_low, of.weight.0) } else { gain_low };
+            upper[lane] += if W { weighed_up(gain_high, of.weight.1) } else { gain_high };
         }
         if let (Some(ups), Some(downs)) = (levels_up.get(group), levels_down.get(group)) {
+            let weights = if W { Some((&weights_down[group], &weights_up[group])) } else { None };
             for lane in 0..LANES {
-                own_lower[lane] += positive(low[lane] - ups[lane]);
-                own_upper[lane] += positive(high[lane] - downs[lane]);
+                let (gain_low, gain_high) = (positive(low[lane] - ups[lane]), positive(high[lane] - downs[lane]));
+                let (weighed_low, weighed_high) = match weights {
+                    Some((least, most)) => (weighed_down(gain_low, least[lane]), weighed_up(gain_high, most[lane])),
+                    None => (gain_low, gain_high),
+                };
+                own_lower[lane] += weighed_low;
+                own_upper[lane] += weighed_high;
             }
         }
     }
@@ -350,6 +429,10 @@ mod tests {
             let levels: Vec<u16> = (0..len).map(|i| (i * 9_973 % 65_536) as u16).collect();
             let naive: u64 = units.iter().zip(&levels).map(|(u, l)| u64::from(*u.max(l)) - u64::from(*l)).sum();
             assert_eq!(units_above(&units, &levels), naive, "{len}");
+            let weights: Vec<u16> = (0..len).map(|i| (i * 31 % 65_536) as u16).collect();
+            let parts = units.iter().zip(&levels).zip(&weights);
+            let naive: u64 = parts.map(|((u, l), w)| u64::from(u.saturating_sub(*l)) * u64::from(*w)).sum();
+            assert_eq!(units_above_weighted(&units, &levels, &weights), naive, "{len}");
         }
         assert_eq!(units_above(&vec![u16::MAX; 65_536], &vec![0; 65_536]), 65_535 * 65_536);
     }

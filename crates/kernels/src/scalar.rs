@@ -1,6 +1,6 @@
 //! The portable kernels: the definition of every canonical value, and the oracle of the fast paths.
 
-pub(crate) use crate::alike::{gains, units, units_above};
+pub(crate) use crate::alike::{gains, units, units_above, units_above_weighted};
 use crate::{Element, LANES, Rows, Values, with_values};
 
 /// Sums the lanes over the fixed tree. `+ 0.0` makes a sum of negative zeros positive; see `arch::generic`.

@@ -132,6 +132,8 @@ fn check_gains(kernels: Kernels, left: &[f32], rows: Rows<'_>, panel: &Panel, sq
         Similarity::Gaussian(scale),
         Similarity::Laplace(scale.sqrt()),
         Similarity::Cauchy(scale),
+        Similarity::Student { scale, quarters: 3 },
+        Similarity::Student { scale: scale / 3.0, quarters: 62 },
         Similarity::Near(most.sqrt()),
         Similarity::SqNear(most / 2.0),
         Similarity::Within(mean),
@@ -146,9 +148,10 @@ fn check_gains(kernels: Kernels, left: &[f32], rows: Rows<'_>, panel: &Panel, sq
         let of_centers: Vec<f64> = (0..k).map(|center| alike[center * 7 % n][center] * 0.9).collect();
         let (mut rows_gain, mut centers_gain) = (vec![Bounds::ZERO; n], vec![Bounds::ZERO; k]);
         let scratch = &mut PanelScratch::default();
-        let levels = Levels { from: &of_rows, to: None };
+        let levels = Levels::from(&of_rows);
         let (row_gains, center_gains) = (&mut rows_gain, &mut centers_gain);
-        kernels.gain_bounds(rows, None, panel, kind, levels, Some(&of_centers), scratch, row_gains, center_gains);
+        let centers = Some(Levels::from(&of_centers));
+        kernels.gain_bounds(rows, None, panel, kind, levels, centers, scratch, row_gains, center_gains);
         let holds = |bounds: &Bounds, truth: f64| {
             let room = 1e-12 * truth.abs();
             assert!(bounds.low <= truth + room && truth <= bounds.high + room, "{what}: {bounds:?} {truth}");
@@ -163,12 +166,40 @@ fn check_gains(kernels: Kernels, left: &[f32], rows: Rows<'_>, panel: &Panel, sq
             assert_eq!(*bounds, alone[center], "{what}");
         }
         let mut lost = vec![Bounds::ZERO; k];
-        let levels = Levels { from: &of_rows, to: Some(&later) };
+        let levels = Levels { to: Some(&later), ..Levels::from(&of_rows) };
         kernels.gain_bounds(rows, None, panel, kind, levels, None, scratch, &mut [], &mut lost);
         for (center, bounds) in lost.iter().enumerate() {
             holds(bounds, (0..n).map(|row| (alike[row][center].min(later[row]) - of_rows[row]).max(0.0)).sum());
         }
         check_units(kernels, rows, panel, kind, &alike, &what);
+        // Weights of many sizes, some of them 0; a level may be infinite where a row does not count.
+        let weight = |i: usize| [0.0, 0.37, 1.0, 1e-6, 1e-44, 12.5, 1e-300][i % 7];
+        let row_weights: Vec<f64> = (0..n).map(weight).collect();
+        let center_weights: Vec<f64> = (0..k).map(|center| weight(center + 3)).collect();
+        let or_infinite = |levels: &[f64], weights: &[f64]| -> Vec<f64> {
+            levels.iter().zip(weights).map(|(level, w)| if *w == 0.0 { f64::INFINITY } else { *level }).collect()
+        };
+        let from_rows = or_infinite(&of_rows, &row_weights);
+        let from_centers = or_infinite(&of_centers, &center_weights);
+        let (mut rows_gain, mut centers_gain) = (vec![Bounds::ZERO; n], vec![Bounds::ZERO; k]);
+        let levels = Levels { weights: Some(&row_weights), ..Levels::from(&from_rows) };
+        let centers = Some(Levels { weights: Some(&center_weights), ..Levels::from(&from_centers) });
+        let (row_gains, center_gains) = (&mut rows_gain, &mut centers_gain);
+        kernels.gain_bounds(rows, None, panel, kind, levels, centers, scratch, row_gains, center_gains);
+        for (row, bounds) in rows_gain.iter().enumerate() {
+            let gain = |center: usize| center_weights[center] * (alike[row][center] - from_centers[center]).max(0.0);
+            holds(bounds, (0..k).map(gain).sum());
+        }
+        for (center, bounds) in centers_gain.iter().enumerate() {
+            holds(bounds, (0..n).map(|row| row_weights[row] * (alike[row][center] - from_rows[row]).max(0.0)).sum());
+        }
+        let mut lost = vec![Bounds::ZERO; k];
+        let levels = Levels { from: &of_rows, to: Some(&later), weights: Some(&row_weights) };
+        kernels.gain_bounds(rows, None, panel, kind, levels, None, scratch, &mut [], &mut lost);
+        for (center, bounds) in lost.iter().enumerate() {
+            let part = |row: usize| (alike[row][center].min(later[row]) - of_rows[row]).max(0.0);
+            holds(bounds, (0..n).map(|row| row_weights[row] * part(row)).sum());
+        }
         let mut seen = vec![Vec::new(); k];
         kernels.for_alike(rows, None, panel, kind, &of_rows, scratch, |row, center, alike| {
             seen[center].push((row, alike.to_bits()));
@@ -239,13 +270,16 @@ fn bounds_of_gains_are_close() {
         values
     };
     let (left, centers) = (unit(n, &mut random), unit(k, &mut random));
+    let student = |quarters| Similarity::Student { scale: 0.5, quarters };
+    let near = [student(3), student(8), student(63)];
     let kinds = [Similarity::ShiftedDot, Similarity::Gaussian(1.0), Similarity::Laplace(1.0), Similarity::Near(2.0)];
+    let kinds = kinds.into_iter().chain(near);
     for kernels in all() {
         let panel = Panel::new(kernels, &centers, dim, None);
-        for kind in kinds {
+        for kind in kinds.clone() {
             let mut gains = vec![Bounds::ZERO; k];
             let (from, scratch) = (vec![0.0; n], &mut PanelScratch::default());
-            let levels = Levels { from: &from, to: None };
+            let levels = Levels::from(&from);
             kernels.gain_bounds(
                 Rows::from_f32(&left, dim),
                 None,

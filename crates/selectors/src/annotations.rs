@@ -1,6 +1,7 @@
 //! What is known of each row of a pool beside its values.
 
 use crate::Error;
+use crate::outputs::Outputs;
 
 /// What is known of each row, each with one entry per row.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,6 +14,8 @@ pub struct Annotations {
     pub scores: Option<Vec<f64>>,
     /// What labeling or keeping a row costs, for a budget of costs. Finite, 0 or more.
     pub costs: Option<Vec<f64>>,
+    /// What a model says of each row.
+    pub outputs: Option<Outputs>,
 }
 
 /// Classes, groups or strata of the rows: one code per row, and what each code is called.
@@ -47,7 +50,7 @@ impl Classes {
 }
 
 impl Annotations {
-    /// Checks that everything has one entry for each of `n` rows, and that numbers are finite.
+    /// Checks that everything has one entry for each of `n` rows, and that numbers keep to their rules.
     pub(crate) fn check(&self, n: usize) -> Result<(), Error> {
         let lengths = [
             ("labels", self.labels.as_ref().map(|labels| labels.codes.len())),
@@ -68,7 +71,8 @@ impl Annotations {
             }
         };
         refuse("scores", "finite", &self.scores, |score| !score.is_finite())?;
-        refuse("costs", "finite and 0 or more", &self.costs, |cost| !cost.is_finite() || *cost < 0.0)
+        refuse("costs", "finite and 0 or more", &self.costs, |cost| !cost.is_finite() || *cost < 0.0)?;
+        self.outputs.as_ref().map_or(Ok(()), |outputs| outputs.check(n))
     }
 
     /// The same of just these rows.
@@ -79,6 +83,7 @@ impl Annotations {
             groups: self.groups.as_ref().map(|groups| groups.keep(rows)),
             scores: numbers(&self.scores),
             costs: numbers(&self.costs),
+            outputs: self.outputs.as_ref().map(|outputs| outputs.keep(rows)),
         }
     }
 }

@@ -75,6 +75,32 @@ pub enum Error {
         /// What it has.
         value: f64,
     },
+    /// Probabilities of a row that are none.
+    #[error("probabilities must sum to 1 in every row, and those of row {row} sum to {sum:.6}")]
+    ProbabilitySum {
+        /// The row.
+        row: usize,
+        /// What its probabilities sum to.
+        sum: f64,
+    },
+    /// Model outputs of too few classes.
+    #[error("{what} must be of at least 2 classes, got {got} per row")]
+    Classes {
+        /// Which outputs.
+        what: &'static str,
+        /// Classes they have.
+        got: usize,
+    },
+    /// Labels that are not those of the model's classes.
+    #[error("the {names} different labels, such as `{name}`, do not name the {classes} classes of the model outputs")]
+    Labels {
+        /// How many different labels there are.
+        names: usize,
+        /// One of them.
+        name: String,
+        /// Classes of the outputs.
+        classes: usize,
+    },
     /// A row number beyond the pool.
     #[error("{what} names row {row}, but the pool has rows 0 to {last}")]
     RowOutOfRange {
@@ -145,6 +171,12 @@ impl Error {
             Error::Budget { budget: 0, .. } => Some("ask for at least 1 pick, such as `-n 100` or `-n 5%`".into()),
             Error::Budget { candidates, .. } => {
                 Some(format!("`-n {candidates}` or `-n 100%` ranks all of them; labeled and excluded rows are no candidates"))
+            }
+            Error::ProbabilitySum { .. } | Error::Number { what: "probabilities", .. } => {
+                Some("`--logits FILE` takes what a model says before softmax".into())
+            }
+            Error::Labels { .. } => {
+                Some("labels are the numbers of the outputs' columns, from 0 (-1 where the class is not known), or as many names as there are columns, in ascending order".into())
             }
             Error::Missing { hint, .. } => Some((*hint).into()),
             Error::Rule { hint, .. } => Some(hint.clone()),

@@ -15,6 +15,7 @@ use crate::annotations::{Annotations, Classes};
 use crate::constraints::Constraints;
 use crate::context::{CHUNK_ROWS, Context};
 use crate::distinct::Distinct;
+use crate::outputs::{self, Outputs};
 use crate::scan::{self, BlockAt};
 use crate::unit::{self, Kept, Scaling};
 
@@ -340,6 +341,28 @@ impl<'a> CheckedPool<'a> {
     /// Costs of the rows, where they are known.
     pub fn costs(&self) -> Option<&[f64]> {
         self.known.costs.as_deref()
+    }
+
+    /// What a model says of the rows, where that is known.
+    pub fn outputs(&self) -> Option<&Outputs> {
+        self.known.outputs.as_ref()
+    }
+
+    /// What a model says of the rows, for a method that cannot do without.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub(crate) fn needed_outputs(&self, method: &'static str) -> Result<&Outputs, Error> {
+        self.outputs().ok_or_else(|| outputs::missing(method))
+    }
+
+    /// Classes of the rows, for a method that cannot do without those of labeled rows.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub(crate) fn needed_labels(&self, method: &'static str) -> Result<&Classes, Error> {
+        let hint = "`--labels FILE` gives one label per row; those of rows that are not labeled are not looked at";
+        self.labels().ok_or(Error::Missing { method, what: "labels of the labeled rows", hint })
     }
 
     /// What picks must keep to.

@@ -3,11 +3,11 @@
 
 use crate::method::{Entry, Selector, build};
 use crate::methods::{
-    ccs::Ccs, cluster_balanced::ClusterBalanced, d2::D2, facility_location::FacilityLocation,
+    ccs::Ccs, cluster_balanced::ClusterBalanced, d2::D2, dcom::Dcom, facility_location::FacilityLocation,
     gram_schmidt::GramSchmidt, graph_cut::GraphCut, k_center::KCenter, k_means_centers::KMeansCenters,
     k_means_pp::KMeansPp, kernel_herding::KernelHerding, max_herding::MaxHerding, moderate::Moderate, norm::Norm,
     prob_cover::ProbCover, prototypicality::Prototypicality, random::Random, semdedup::SemDeDup,
-    stratified::Stratified, typiclust::TypiClust, zcore::ZCore,
+    stratified::Stratified, typiclust::TypiClust, u_herding::UHerding, zcore::ZCore,
 };
 
 /// All methods, in the order in which they are listed.
@@ -29,7 +29,9 @@ pub fn all() -> &'static [Entry] {
         Entry { info: &crate::methods::d2::INFO, build: build::<D2> },
         Entry { info: &crate::methods::zcore::INFO, build: build::<ZCore> },
         Entry { info: &crate::methods::prob_cover::INFO, build: build::<ProbCover> },
+        Entry { info: &crate::methods::dcom::INFO, build: build::<Dcom> },
         Entry { info: &crate::methods::max_herding::INFO, build: build::<MaxHerding> },
+        Entry { info: &crate::methods::u_herding::INFO, build: build::<UHerding> },
         Entry { info: &crate::methods::facility_location::INFO, build: build::<FacilityLocation> },
         Entry { info: &crate::methods::graph_cut::INFO, build: build::<GraphCut> },
         Entry { info: &crate::methods::kernel_herding::INFO, build: build::<KernelHerding> },

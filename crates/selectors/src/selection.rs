@@ -126,6 +126,15 @@ pub enum Reason {
         /// Which time, from 1: when all is covered, covering begins anew.
         lap: usize,
     },
+    /// Covers rows that no earlier pick covers, and a model doubts it; which counts more goes by the model's competence.
+    Doubted {
+        /// How many rows it covers.
+        rows: usize,
+        /// How unsure the model is of it: a share of the largest of the rows left.
+        doubt: f64,
+        /// How much that counts: 1 where nothing else does.
+        competence: f64,
+    },
     /// Represents rows better than earlier picks do.
     Represents {
         /// How much more alike the rows are to their pick than before, in all.
@@ -192,6 +201,9 @@ impl fmt::Display for Reason {
             }
             Reason::Covers { rows, lap: 1 } => write!(f, "covers {rows} more rows"),
             Reason::Covers { rows, lap } => write!(f, "covers {rows} more rows (lap {lap})"),
+            Reason::Doubted { rows, doubt, competence } => {
+                write!(f, "covers {rows} more rows; {doubt:.4} of the largest doubt, which counts {competence:.3}")
+            }
             Reason::Represents { gain, rows } => {
                 write!(f, "represents {rows} rows better than any earlier pick, by {gain:.4} in all")
             }

@@ -2,7 +2,8 @@
 
 use subsel::registry;
 use subsel::{
-    Annotations, Classes, Context, Draws, Error, Pool, Selection, Selector, Settings, Stream, parse_method, select,
+    Annotations, Classes, Context, Draws, Error, OutputKind, Outputs, Pool, Selection, Selector, Settings, Stream,
+    parse_method, select,
 };
 use subsel_formats::MemorySource;
 use subsel_kernels::Isa;
@@ -56,6 +57,14 @@ fn methods() -> Vec<String> {
         "max-herding:kernel=top-hat,sigma=0.4",
         "max-herding:kernel=laplace,rows=raw",
         "max-herding:kernel=cauchy,sigma=0.3",
+        "dcom:initial_delta=0.3,a=0.4,k=5",
+        "dcom:max_delta=3,delta_resolution=0.01,a=0,rows=raw",
+        "dcom+norm",
+        "max-herding:kernel=student,nu=2.5,sigma=0.3",
+        "u-herding:uncertainty=entropy,kernel=student",
+        "u-herding:uncertainty=least-confidence,sigma=0.4,rows=raw",
+        "u-herding:temperature=auto,driver=full",
+        "u-herding+k-center",
         "facility-location:similarity=cosine",
         "facility-location:similarity=squared",
         "facility-location:similarity=rbf,width=0.5",
@@ -112,8 +121,13 @@ fn pool(source: &Source) -> Pool<'_> {
     use subsel_formats::RowSource;
     let names: Vec<String> = (0..source.n_rows()).map(|row| (row % 5).to_string()).collect();
     let scores = (0..names.len()).map(|row| (row * 37 % 101) as f64 / 100.0).collect();
-    let known =
-        Annotations { labels: Some(Classes::from_names(&names)), scores: Some(scores), ..Annotations::default() };
+    let logits = (0..5 * names.len()).map(|i| (i * 31 % 17) as f32 / 3.0).collect();
+    let known = Annotations {
+        labels: Some(Classes::from_names(&names)),
+        scores: Some(scores),
+        outputs: Some(Outputs::new(OutputKind::Logits, logits, 5)),
+        ..Annotations::default()
+    };
     Pool { known, ..Pool::new(source) }
 }
 
@@ -232,10 +246,10 @@ fn impossible_budgets_are_refused() {
     });
 }
 
-#[test]
-fn adversarial_pools_are_ranked_whole() {
+/// Pools by name, values per row, and values.
+fn adversarial_pools() -> Vec<(&'static str, usize, Vec<f32>)> {
     let n = 24;
-    let pools: Vec<(&str, usize, Vec<f32>)> = vec![
+    vec![
         ("one row", 1, vec![2.0]),
         ("one row of zeros", 3, vec![0.0; 3]),
         ("one dimension", 1, (0..n).map(|i| i as f32 - 5.0).collect()),
@@ -250,8 +264,12 @@ fn adversarial_pools_are_ranked_whole() {
         ("scale 1e-30", 3, values(n, 3, 4).into_iter().map(|v| v * 1e-30).collect()),
         ("mixed scales", 3, (0..n).flat_map(|i| [10f32.powi(i as i32 - 12), 1.0, -1.0]).collect()),
         ("signed zeros", 2, (0..n).flat_map(|i| if i % 2 == 0 { [0.0, -0.0] } else { [-0.0, 0.0] }).collect()),
-    ];
-    for (name, dim, values) in pools {
+    ]
+}
+
+#[test]
+fn adversarial_pools_are_ranked_whole() {
+    for (name, dim, values) in adversarial_pools() {
         let rows_in_pool = values.len() / dim;
         let source = Source::new(values, dim).unwrap_or_else(|error| panic!("{error}"));
         let pool = pool(&source);
@@ -267,6 +285,65 @@ fn adversarial_pools_are_ranked_whole() {
                 );
             }
         });
+    }
+}
+
+/// Methods that go by a model do so once rows are labeled: what holds of all must hold of them then.
+fn for_methods_of_models(check: impl Fn(&str, &dyn Selector)) {
+    for_every_method(|text, method| {
+        if ["u-herding", "dcom"].contains(&method.info().name) {
+            check(text, method);
+        }
+    });
+}
+
+#[test]
+fn models_and_labeled_rows_change_no_law() {
+    let source = source(9000, 9, 14);
+    let mut pool = pool(&source);
+    pool.labeled = (0..9000).step_by(31).collect();
+    pool.excluded = (5..9000).step_by(50).collect();
+    for_methods_of_models(|text, method| {
+        let base = Settings { threads: Some(1), ..Settings::default() };
+        let expected = run(method, &pool, 40, &base).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(rows(method, &pool, 13, 0), expected.rows()[..13], "{text}");
+        let mut others: Vec<Settings> = Vec::new();
+        for (threads, block_rows) in [(2, None), (5, Some(1000)), (1, Some(7))] {
+            others.push(Settings { threads: Some(threads), block_rows, ..base.clone() });
+        }
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+            others.push(Settings { isa: Some(isa), ..base.clone() });
+        }
+        for settings in others {
+            let got = run(method, &pool, 40, &settings).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(
+                (got.picks, got.events),
+                (expected.picks.clone(), expected.events.clone()),
+                "{text}, {settings:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn adversarial_pools_with_labeled_rows_are_ranked_whole() {
+    for (name, dim, values) in adversarial_pools() {
+        let n = values.len() / dim;
+        let source = Source::new(values, dim).unwrap_or_else(|error| panic!("{error}"));
+        let mut pool = pool(&source);
+        for labeled in [vec![0], vec![1, n / 2], (0..n - 1).collect()] {
+            pool.labeled = labeled;
+            pool.labeled.retain(|row| *row < n);
+            let left = n - pool.labeled.iter().collect::<std::collections::HashSet<_>>().len();
+            for_methods_of_models(|text, method| {
+                for budget in [1, left].into_iter().filter(|budget| *budget <= left) {
+                    let got = run(method, &pool, budget, &Settings::default());
+                    let got = got.unwrap_or_else(|error| panic!("{text} on {name}: {error}"));
+                    assert!(is_distinct(&got.rows()) && got.picks.len() == budget, "{text} on {name}");
+                    assert!(got.picks.iter().all(|pick| !pick.score.is_nan()), "{text} on {name}");
+                }
+            });
+        }
     }
 }
 
@@ -314,6 +391,7 @@ fn row_order_does_not_matter_where_nothing_ties_or_draws() {
         "k-center:start=max-norm",
         "facility-location",
         "max-herding",
+        "u-herding",
     ] {
         let method = parse_method(text).unwrap_or_else(|error| panic!("{error}"));
         let mirrored: Vec<usize> = rows(&*method, &pool(&backward), 5, 0).iter().map(|row| n - 1 - row).collect();

@@ -69,5 +69,6 @@ verbs! {
     gains(of: Gains<'_>, lower: &mut [f32], upper: &mut [f32]) -> (f32, f32);
     units(of: Units<'_>, out: &mut [u16]);
     units_above(units: &[u16], levels: &[u16]) -> u64;
+    units_above_weighted(units: &[u16], levels: &[u16], weights: &[u16]) -> u64;
     least_both(dots: &[f32], offsets: &[f32], own: f32, least: &mut [f32]) -> f32;
 }

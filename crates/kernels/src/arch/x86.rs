@@ -144,6 +144,11 @@ macro_rules! wrappers {
             }
 
             #[target_feature(enable = $features)]
+            pub(in crate::arch) fn units_above_weighted(units: &[u16], levels: &[u16], weights: &[u16]) -> u64 {
+                alike::units_above_weighted(units, levels, weights)
+            }
+
+            #[target_feature(enable = $features)]
             pub(in crate::arch) fn least_both(dots: &[f32], offsets: &[f32], own: f32, least: &mut [f32]) -> f32 {
                 generic::least_both(dots, offsets, own, least)
             }

@@ -34,6 +34,15 @@ pub struct Levels<'a> {
     pub from: &'a [f64],
     /// What each row has afterwards: nothing above that counts. No end where absent.
     pub to: Option<&'a [f64]>,
+    /// What each row's part in a gain is multiplied by: finite, 0 or more, below 2^60. 1 where absent.
+    pub weights: Option<&'a [f64]>,
+}
+
+impl<'a> Levels<'a> {
+    /// Levels without an end or weights.
+    pub fn from(from: &'a [f64]) -> Self {
+        Levels { from, to: None, weights: None }
+    }
 }
 
 /// What rows or centers have, rounded both ways.
@@ -44,19 +53,24 @@ struct Rounded {
 
 impl Rounded {
     fn new(levels: &[f64]) -> Self {
-        let padded = |round: fn(f64) -> f32| {
-            let mut out: Vec<f32> = levels.iter().map(|level| round(*level)).collect();
-            out.resize(padded_len(out.len()), f32::INFINITY);
+        Self::padded(levels, f32::INFINITY)
+    }
+
+    fn padded(values: &[f64], padding: f32) -> Self {
+        let rounded = |round: fn(f64) -> f32| {
+            let mut out: Vec<f32> = values.iter().map(|value| round(*value)).collect();
+            out.resize(padded_len(out.len()), padding);
             out
         };
-        Rounded { up: padded(round_up), down: padded(round_down) }
+        Rounded { up: rounded(round_up), down: rounded(round_down) }
     }
 }
 
 /// Rows whose gains are added up in `f32` before they go to `f64`.
 const SUB: usize = 64;
 
-/// Room for adding up `SUB`, or 512/16 and then 16, positive terms in `f32`, and for rounding each difference.
+/// Room for adding up `SUB`, or 512/16 and then 16, positive terms in `f32`, and for rounding each difference and its
+/// product with a weight.
 const SUM_ERROR: f64 = (SUB + 16) as f64 * U;
 
 impl Panel {
@@ -112,7 +126,8 @@ impl Widened {
 impl Kernels {
     /// Bounds of what each center would gain over the rows, added to `center_gains` `(k,)`: the sum over rows of how far
     /// the (canonical) similarity is above `levels`. Where `center_levels` are given, also of what each row would gain
-    /// over the centers, added to `row_gains` `(n,)`; `levels` have no end then. The panel must have no offset.
+    /// over the centers, added to `row_gains` `(n,)`; nothing has an end then. Levels may be infinite. The panel must have
+    /// no offset. Weights are given for both sides or neither.
     ///
     /// `row_sq_norms` as [`nearest`](Self::nearest); time `O(n k d)` at about the rate of
     /// [`panel_dots`](Self::panel_dots).
@@ -124,19 +139,28 @@ impl Kernels {
         panel: &Panel,
         similarity: Similarity,
         levels: Levels<'_>,
-        center_levels: Option<&[f64]>,
+        center_levels: Option<Levels<'_>>,
         scratch: &mut PanelScratch,
         row_gains: &mut [Bounds],
         center_gains: &mut [Bounds],
     ) {
         assert!(panel.right.offset.is_none(), "no offset");
         assert!(rows.len() == levels.from.len() && panel.len() == center_gains.len(), "one number per row and center");
+        let is_weighted = levels.weights.is_some();
         assert!(levels.to.is_none_or(|to| to.len() == rows.len() && center_levels.is_none()), "one end per row");
         assert!(
-            center_levels.is_none_or(|levels| levels.len() == panel.len() && rows.len() == row_gains.len()),
+            center_levels.is_none_or(|levels| levels.from.len() == panel.len() && rows.len() == row_gains.len()),
             "one level per center and one gain per row"
         );
-        let of_centers = Rounded::new(center_levels.unwrap_or(&[]));
+        assert!(levels.weights.is_none_or(|weights| weights.len() == rows.len()), "one weight per row");
+        let center_weights = center_levels.and_then(|levels| levels.weights);
+        assert!(
+            center_levels.is_none_or(|levels| levels.to.is_none() && levels.weights.is_some() == is_weighted)
+                && center_weights.is_none_or(|weights| weights.len() == panel.len()),
+            "one weight per center, if rows have weights"
+        );
+        let of_centers = Rounded::new(center_levels.map_or(&[], |levels| levels.from));
+        let weights_of_centers = Rounded::padded(center_weights.unwrap_or(&[]), 0.0);
         let (mut lower, mut upper) = (vec![0.0; padded_len(panel.len())], vec![0.0; padded_len(panel.len())]);
         let mut wide = Widened::new(panel.dim());
         let slack = similarity.slack();
@@ -148,20 +172,26 @@ impl Kernels {
                 Some(_) => (&of_centers.up[columns.clone()], &of_centers.down[columns.clone()]),
                 None => (&[][..], &[][..]),
             };
+            let center_weights_of_tile = match center_weights {
+                Some(_) => (&weights_of_centers.down[columns.clone()], &weights_of_centers.up[columns.clone()]),
+                None => (&[][..], &[][..]),
+            };
             let (lower, upper) = (&mut lower[columns.clone()], &mut upper[columns]);
             let gains = &mut center_gains[real.clone()];
             let mut held = 0;
             for (row, sq_norm, dots) in tile.iter() {
                 let level = levels.from[row];
                 let room = levels.to.map_or(f64::INFINITY, |to| (to[row] - level).max(0.0));
+                let weight = levels.weights.map_or(1.0, |weights| weights[row]);
                 let error = panel.error_of(similarity, sq_norm);
                 if panel.leaves_open(similarity, sq_norm) || is_open(error) {
                     wide.load(self, rows, row);
                     for (center, gain) in real.clone().zip(&mut *gains) {
                         let alike = wide.alike(self, similarity, panel, center);
-                        gain.add(Bounds::exactly((alike - level).max(0.0).min(room)));
+                        gain.add(Bounds::exactly(weight * (alike - level).max(0.0).min(room)));
                         if let Some(levels) = center_levels {
-                            row_gains[row].add(Bounds::exactly((alike - levels[center]).max(0.0)));
+                            let weight = center_weights.map_or(1.0, |weights| weights[center]);
+                            row_gains[row].add(Bounds::exactly(weight * (alike - levels.from[center]).max(0.0)));
                         }
                     }
                     continue;
@@ -175,6 +205,9 @@ impl Kernels {
                     error: round_up(error),
                     level: (round_up(level), round_down(level)),
                     room: (round_down(room), round_up(room)),
+                    weight: (round_down(weight), round_up(weight)),
+                    center_weights: center_weights_of_tile,
+                    is_weighted,
                     center_levels: of_centers,
                 };
                 let (low, high) = arch::gains(self, of, lower, upper);
@@ -226,8 +259,20 @@ impl Kernels {
                     let (own, error) = (sq_norm as f32, round_up(error));
                     let level = (round_up(level), round_down(level));
                     let room = (f32::INFINITY, f32::INFINITY);
-                    let of =
-                        Gains { similarity, slack, dots, near, own, error, level, room, center_levels: (&[], &[]) };
+                    let of = Gains {
+                        similarity,
+                        slack,
+                        dots,
+                        near,
+                        own,
+                        error,
+                        level,
+                        room,
+                        weight: (1.0, 1.0),
+                        center_weights: (&[], &[]),
+                        is_weighted: false,
+                        center_levels: (&[], &[]),
+                    };
                     arch::gains(self, of, &mut lower, &mut upper);
                 }
                 for (column, center) in tile.columns.clone().enumerate() {

@@ -52,9 +52,20 @@ impl Kernels {
         });
     }
 
-    /// The sum of how far `units` are above `levels`, 0 for those that are not.
-    pub fn units_above(self, units: &[u16], levels: &[u16]) -> u64 {
+    /// The sum of how far `units` are above `levels`, 0 for those that are not, each times its weight if there are weights.
+    pub fn units_above(self, units: &[u16], levels: &[u16], weights: Option<&[u16]>) -> u64 {
+        /// Partial sums fit 32 bits for so many.
+        const AT_ONCE: usize = 1 << 16;
         assert_eq!(units.len(), levels.len(), "one level per number");
-        units.chunks(1 << 16).zip(levels.chunks(1 << 16)).map(|(a, b)| arch::units_above(self, a, b)).sum()
+        match weights {
+            Some(weights) => {
+                assert_eq!(units.len(), weights.len(), "one weight per number");
+                arch::units_above_weighted(self, units, levels, weights)
+            }
+            None => {
+                let parts = units.chunks(AT_ONCE).zip(levels.chunks(AT_ONCE));
+                parts.map(|(units, levels)| arch::units_above(self, units, levels)).sum()
+            }
+        }
     }
 }

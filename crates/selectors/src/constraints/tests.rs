@@ -3,7 +3,7 @@ use crate::registry;
 use crate::testing::{LinePool, mixture_pool, select_rows, values_of};
 use crate::{Pool, Selection, Settings, parse_method, select};
 
-/// Rows of 10 groups (by row modulo 10) and 3 labels of 60, 30 and 10 %, with scores and costs.
+/// Rows of 10 groups (by row modulo 10) and 3 labels of 60, 30 and 10 %, with scores, costs and outputs.
 fn pool(n: usize) -> LinePool {
     let mut pool = mixture_pool(n, 5, 9);
     let names = |of: &dyn Fn(usize) -> String| Classes::from_names(&(0..n).map(of).collect::<Vec<_>>());
@@ -11,6 +11,8 @@ fn pool(n: usize) -> LinePool {
     pool.known.labels =
         Some(names(&|row| ["a", "b", "c"][usize::from(row % 10 >= 6) + usize::from(row % 10 == 9)].into()));
     pool.known.scores = Some((0..n).map(|row| (row * 37 % 101) as f64).collect());
+    let logits = (0..3 * n).map(|i| (i * 31 % 17) as f32 / 3.0).collect();
+    pool.known.outputs = Some(crate::Outputs::new(crate::OutputKind::Logits, logits, 3));
     pool.known.costs = Some((0..n).map(|row| 1.0 + (row % 4) as f64).collect());
     pool
 }
@@ -153,5 +155,20 @@ fn quotas_are_read_as_written() {
     }
     for wrong in ["x:3..4", "label=x", "label=x:3..2", "label=x:a..", "color=x:1"] {
         assert!(wrong.parse::<Quota>().is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn methods_that_go_by_a_model_keep_to_rules_where_rows_are_labeled() {
+    let mut pool = pool(400);
+    pool.labeled = (0..400).step_by(23).collect();
+    for text in ["u-herding", "u-herding:driver=full", "dcom", "dcom:a=0.4,k=4"] {
+        let capped = rows(text, &pool, &Constraints { per_group: Some(2), ..Constraints::default() }, 20);
+        assert!(capped.len() == 20 && (0..10).all(|group| count(&capped, |row| row % 10 == group) == 2), "{text}");
+        assert!(capped.iter().all(|row| !pool.labeled.contains(row)), "{text}");
+        let paid = run(text, &pool, &Constraints { cost_budget: Some(21.0), ..Constraints::default() }, 382);
+        let paid = paid.unwrap_or_else(|error| panic!("{text}: {error}")).rows();
+        let cost: f64 = paid.iter().map(|row| 1.0 + (row % 4) as f64).sum();
+        assert!((20.0..=21.0).contains(&cost), "{text}: {cost}");
     }
 }

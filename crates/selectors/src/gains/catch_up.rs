@@ -32,6 +32,7 @@ pub(super) struct Buffers {
     sq_norms: Vec<f64>,
     from: Vec<f64>,
     to: Vec<f64>,
+    weights: Vec<f64>,
 }
 
 impl Gains<'_> {
@@ -100,18 +101,19 @@ impl Gains<'_> {
         self.kept.extend(ctx, self.pool, &self.changes)?;
         let ops = changes.len() * panel.dim() * panel.len();
         let (pool, similarity, kept, all) = (self.pool, self.similarity, &self.kept, &self.changes);
+        let weights_of_all = self.weights.as_deref();
         let first = changes.start;
         // Portions end where the kept ones begin.
         let middle = kept.first.clamp(first, changes.end);
         let portions: Vec<Range<usize>> = portions(first..middle).chain(portions(middle..changes.end)).collect();
         let step = |buffers: &mut Buffers, portion: Range<usize>, lost: &mut [Bounds]| -> Result<(), Error> {
-            buffers.load(pool, &all[portion.clone()]);
-            let Buffers { scratch, block, rows, sq_norms, from, to } = buffers;
+            buffers.load(pool, weights_of_all, &all[portion.clone()]);
+            let Buffers { scratch, block, rows, sq_norms, from, to, weights } = buffers;
             let found = match kept.rows(portion, panel.dim()) {
                 Some(found) => found,
                 None => pool.gather(rows, block)?,
             };
-            let levels = Levels { from, to: Some(to) };
+            let levels = Levels { from, to: Some(to), weights: weights_of_all.map(|_| &weights[..]) };
             let kernels = ctx.kernels();
             kernels.gain_bounds(found, Some(sq_norms), panel, similarity, levels, None, scratch, &mut [], lost);
             Ok(())
@@ -205,7 +207,7 @@ fn most_kept(n: usize, dim: usize) -> usize {
 }
 
 impl Buffers {
-    fn load(&mut self, pool: &CheckedPool<'_>, changes: &[Change]) {
+    fn load(&mut self, pool: &CheckedPool<'_>, weights: Option<&[f64]>, changes: &[Change]) {
         self.rows.clear();
         self.rows.extend(changes.iter().map(|change| change.row as usize));
         self.sq_norms.clear();
@@ -214,13 +216,15 @@ impl Buffers {
         self.from.extend(changes.iter().map(|change| change.from));
         self.to.clear();
         self.to.extend(changes.iter().map(|change| change.to));
+        self.weights.clear();
+        self.weights.extend(weights.iter().flat_map(|of| changes.iter().map(|change| of[change.row as usize])));
     }
 }
 
 /// Bytes at most.
 pub(super) fn bytes(shape: &Shape) -> u64 {
     let (rows, group) = (PORTION.min(shape.n), 256.min(shape.n));
-    let worker = PanelScratch::bytes(rows, group, shape.dim) + (rows * (shape.dim * 8 + 32)) as u64;
+    let worker = PanelScratch::bytes(rows, group, shape.dim) + (rows * (shape.dim * 8 + 40)) as u64;
     let kept = most_kept(shape.n, shape.dim) * shape.dim * 4;
     (shape.threads as u64 + 1) * worker + (group * shape.dim * 16 + kept) as u64
 }

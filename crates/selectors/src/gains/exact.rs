@@ -48,11 +48,13 @@ impl Gains<'_> {
         let mut total = Part { gains: vec![0.0; rows.len()], found: vec![Vec::new(); kept] };
         let panel = self.panel(ctx, rows)?;
         let (similarity, sq_norms, levels) = (self.similarity, self.pool.sq_norms(), &self.levels);
+        let weights = self.weights.as_deref();
         let step = |scratch: &mut PanelScratch, part: Option<Part>, block: BlockAt<'_>, _: &mut [()]| {
             let mut part = part.unwrap_or_else(|| Part { gains: vec![0.0; rows.len()], found: vec![Vec::new(); kept] });
             let (levels, norms) = (&levels[block.range()], Some(&sq_norms[block.range()]));
+            let weights = weights.map(|weights| &weights[block.range()]);
             ctx.kernels().for_alike(block.rows, norms, &panel, similarity, levels, scratch, |row, center, alike| {
-                part.gains[center] += alike - levels[row];
+                part.gains[center] += weights.map_or(1.0, |weights| weights[row]) * (alike - levels[row]);
                 if let Some(found) = part.found.get_mut(center) {
                     found.push(((block.first + row) as u32, alike));
                 }
@@ -102,7 +104,9 @@ impl Gains<'_> {
             *level = to;
         }
         // The greatest first: a few of them show most of what other rows no longer gain.
-        self.changes[first..].sort_by(|a, b| (b.to - b.from).total_cmp(&(a.to - a.from)));
+        let weights = self.weights.as_deref();
+        let size = |of: &Change| weights.map_or(1.0, |weights| weights[of.row as usize]) * (of.to - of.from);
+        self.changes[first..].sort_by(|a, b| size(b).total_cmp(&size(a)));
         self.starts.push(self.changes.len());
         Ok(())
     }
@@ -141,10 +145,12 @@ impl Gains<'_> {
         for rows in rows.chunks(GROUP) {
             let panel = self.panel(ctx, rows)?;
             let (similarity, sq_norms, levels) = (self.similarity, self.pool.sq_norms(), &self.levels);
+            let weights = self.weights.as_deref();
             let mut total = vec![Bounds::ZERO; rows.len()];
             let step = |scratch: &mut PanelScratch, part: Option<Vec<Bounds>>, block: BlockAt<'_>, _: &mut [()]| {
                 let mut part = part.unwrap_or_else(|| vec![Bounds::ZERO; rows.len()]);
-                let from = Levels { from: &levels[block.range()], to: None };
+                let weights = weights.map(|weights| &weights[block.range()]);
+                let from = Levels { weights, ..Levels::from(&levels[block.range()]) };
                 let (of, norms) = (block.rows, Some(&sq_norms[block.range()]));
                 ctx.kernels().gain_bounds(of, norms, &panel, similarity, from, None, scratch, &mut [], &mut part);
                 Ok(part)

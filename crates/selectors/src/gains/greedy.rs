@@ -31,19 +31,21 @@ pub(crate) struct Picked {
 }
 
 /// Hands up to `budget` picks to `picked`, best first: fewer if no candidate gains anything more. Labeled rows count as
-/// taken. Gives the sum of the similarities of all rows to the taken row that each is most alike.
+/// taken. The part of each row in a gain is multiplied by its weight, if there are weights: 0 or more. Gives the sum of
+/// the similarities of all rows to the taken row that each is most alike, by weight.
 ///
 /// # Errors
 /// Reading, interruption.
 pub(crate) fn pick(
     pool: &CheckedPool<'_>,
     similarity: Similarity,
+    weights: Option<Vec<f64>>,
     finder: Finder,
     budget: usize,
     ctx: &mut Context,
     mut picked: impl FnMut(Picked),
 ) -> Result<f64, Error> {
-    let mut gains = Gains::new(pool, similarity, ctx)?;
+    let mut gains = Gains::new(pool, similarity, weights, ctx)?;
     let mut source = match finder {
         Finder::Lazy => {
             gains.bound_all(ctx)?;

@@ -19,6 +19,8 @@ mod table;
 
 pub(crate) use greedy::{Finder, Picked, pick};
 
+use std::ops::Range;
+
 use subsel_kernels::{Bounds, Levels, PanelScratch, Similarity};
 
 use crate::Error;
@@ -58,8 +60,11 @@ const ANYTHING: Bounds = Bounds { low: 0.0, high: f64::INFINITY };
 pub(crate) struct Gains<'p> {
     pool: &'p CheckedPool<'p>,
     similarity: Similarity,
-    /// Canonical similarity of each row to the taken row it is most alike, 0 while there is none.
+    /// Canonical similarity of each row to the taken row it is most alike, 0 while there is none; infinite for rows of
+    /// weight 0, which thus never come up.
     levels: Vec<f64>,
+    /// What the part of each row in a gain is multiplied by, if not by 1: 0 or more.
+    weights: Option<Vec<f64>>,
     /// Bounds of the gains, by the first `seen` changes: the upper ones hold whatever changes, the lower ones where all
     /// has been seen.
     bounds: Vec<Bounds>,
@@ -88,11 +93,18 @@ impl<'p> Gains<'p> {
     ///
     /// # Errors
     /// Reading, interruption.
-    pub(crate) fn new(pool: &'p CheckedPool<'p>, similarity: Similarity, ctx: &Context) -> Result<Self, Error> {
+    pub(crate) fn new(
+        pool: &'p CheckedPool<'p>,
+        similarity: Similarity,
+        weights: Option<Vec<f64>>,
+        ctx: &Context,
+    ) -> Result<Self, Error> {
+        let level = |weight: &f64| if *weight > 0.0 { 0.0 } else { f64::INFINITY };
         let mut gains = Gains {
             pool,
             similarity,
-            levels: vec![0.0; pool.len()],
+            levels: weights.as_ref().map_or_else(|| vec![0.0; pool.len()], |of| of.iter().map(level).collect()),
+            weights,
             bounds: vec![ANYTHING; pool.len()],
             seen: vec![0; pool.len()],
             changes: Vec::new(),
@@ -116,7 +128,7 @@ impl<'p> Gains<'p> {
     pub(crate) fn bound_all(&mut self, ctx: &Context) -> Result<(), Error> {
         let is_bare = self.levels.iter().all(|level| *level == 0.0);
         self.bounds.fill(Bounds::ZERO);
-        if is_bare && self.similarity == Similarity::ShiftedDot {
+        if is_bare && self.weights.is_none() && self.similarity == Similarity::ShiftedDot {
             self.bound_linearly(ctx)?;
         } else {
             self.tabulate(ctx)?;
@@ -137,7 +149,7 @@ impl<'p> Gains<'p> {
     /// Reading, interruption.
     pub(crate) fn tabulate(&mut self, ctx: &Context) -> Result<(), Error> {
         if std::mem::take(&mut self.may_tabulate) {
-            self.table = Table::new(self.pool, self.similarity, &self.levels, ctx)?;
+            self.table = Table::new(self.pool, self.similarity, &self.levels, self.weights.as_deref(), ctx)?;
             if self.table.is_some() {
                 // From now on `seen` counts rows taken.
                 self.settle();
@@ -149,6 +161,7 @@ impl<'p> Gains<'p> {
 
     fn bound_by_pairs(&mut self, ctx: &Context) -> Result<(), Error> {
         let (levels, similarity) = (&self.levels, self.similarity);
+        let weights = self.weights.as_deref();
         let how = Merge { nothing: Bounds::ZERO, merge: |total: &mut Bounds, more| total.add(more) };
         pairs::for_pairs(
             self.pool,
@@ -161,8 +174,11 @@ impl<'p> Gains<'p> {
             PanelScratch::default,
             |scratch, tiles, of_rows, of_panel| {
                 let (rows, sq_norms) = (tiles.rows.rows, Some(tiles.sq_norms));
-                let from = Levels { from: &levels[tiles.rows.range()], to: None };
-                let of_centers = Some(&levels[tiles.panel_range.clone()]);
+                let of = |range: Range<usize>| Levels {
+                    weights: weights.map(|weights| &weights[range.clone()]),
+                    ..Levels::from(&levels[range.clone()])
+                };
+                let (from, of_centers) = (of(tiles.rows.range()), Some(of(tiles.panel_range.clone())));
                 let kernels = ctx.kernels();
                 kernels.gain_bounds(
                     rows,
@@ -270,9 +286,16 @@ impl<'p> Gains<'p> {
         }
     }
 
-    /// Sum of the levels: how well the pool is represented, by chunks in order.
+    /// What the part of a row in a gain is multiplied by.
+    fn weight(&self, row: usize) -> f64 {
+        self.weights.as_ref().map_or(1.0, |weights| weights[row])
+    }
+
+    /// Sum of the levels by weight: how well the pool is represented, by chunks in order.
     pub(crate) fn total(&self) -> f64 {
-        self.levels.chunks(crate::CHUNK_ROWS).map(|chunk| chunk.iter().sum::<f64>()).sum()
+        let part = |row: usize| if self.weight(row) > 0.0 { self.weight(row) * self.levels[row] } else { 0.0 };
+        let chunk = |first: usize| (first..(first + crate::CHUNK_ROWS).min(self.levels.len())).map(part).sum::<f64>();
+        (0..self.levels.len()).step_by(crate::CHUNK_ROWS).map(chunk).sum()
     }
 
     /// What it costs to pick lazily.

@@ -41,6 +41,8 @@ pub(super) struct Table {
     blocks: Vec<Vec<u16>>,
     /// The level of each row, rounded down.
     levels: Vec<u16>,
+    /// Weights of the rows, rounded up, and how many units a weight of 1 has.
+    weights: Option<(Vec<u16>, f64)>,
 }
 
 impl Table {
@@ -58,6 +60,7 @@ impl Table {
         pool: &CheckedPool<'_>,
         similarity: Similarity,
         levels: &[f64],
+        weights: Option<&[f64]>,
         ctx: &Context,
     ) -> Result<Option<Self>, Error> {
         let n = pool.len();
@@ -98,7 +101,14 @@ impl Table {
             },
         )?;
         let blocks = blocks.into_iter().map(|block| block.into_inner().unwrap_or_default()).collect();
-        let mut table = Table { per_unit, tile: tiles[0].len(), n_tiles, blocks, levels: vec![0; n] };
+        let mut table = Table {
+            per_unit,
+            tile: tiles[0].len(),
+            n_tiles,
+            blocks,
+            levels: vec![0; n],
+            weights: weights.map(weight_units),
+        };
         (0..n).for_each(|row| table.raise(row, levels[row]));
         Ok(Some(table))
     }
@@ -123,9 +133,12 @@ impl Table {
     /// An upper bound of the gain of a row.
     fn bound(&self, ctx: &Context, row: usize) -> f64 {
         let above = |(first, units): (usize, &[u16])| {
-            ctx.kernels().units_above(units, &self.levels[first..first + units.len()])
+            let rows = first..first + units.len();
+            let weights = self.weights.as_ref().map(|(weights, _)| &weights[rows.clone()]);
+            ctx.kernels().units_above(units, &self.levels[rows.clone()], weights)
         };
-        self.row(row).map(above).sum::<u64>() as f64 / f64::from(self.per_unit) * (1.0 + ROOM)
+        let per_unit = f64::from(self.per_unit) * self.weights.as_ref().map_or(1.0, |(_, per_unit)| *per_unit);
+        self.row(row).map(above).sum::<u64>() as f64 / per_unit * (1.0 + ROOM)
     }
 
     /// Upper bounds of the gains of rows.
@@ -171,8 +184,18 @@ impl Table {
     /// Bytes for a pool of `n` rows, and while it is filled.
     pub(super) fn bytes(shape: &Shape) -> u64 {
         let n = shape.n as u64;
-        2 * n * n + 2 * n + (n / FEW as u64 + GATHERED as u64) * 32 + (GATHERED * shape.dim * 12) as u64
+        2 * n * n + 4 * n + (n / FEW as u64 + GATHERED as u64) * 32 + (GATHERED * shape.dim * 12) as u64
     }
+}
+
+/// Weights in units, rounded up, and how many units a weight of 1 has.
+fn weight_units(weights: &[f64]) -> (Vec<u16>, f64) {
+    let most = weights.iter().copied().fold(1e-290, f64::max);
+    let units = |weight: &f64| match *weight > 0.0 {
+        true => (weight / most * f64::from(u16::MAX)).next_up().ceil().min(f64::from(u16::MAX)) as u16,
+        false => 0,
+    };
+    (weights.iter().map(units).collect(), f64::from(u16::MAX) / most)
 }
 
 /// The table with rows and columns exchanged.
@@ -267,7 +290,7 @@ impl Gains<'_> {
                 gain += part;
                 (part, chunk) = (0.0, row / CHUNK_ROWS);
             }
-            part += alike - self.levels[row];
+            part += self.weight(row) * (alike - self.levels[row]);
         }
         Ok(Some((gain + part, found)))
     }

@@ -3,6 +3,7 @@
 pub mod ccs;
 pub mod cluster_balanced;
 pub mod d2;
+pub mod dcom;
 pub mod facility_location;
 pub mod gram_schmidt;
 pub mod graph_cut;
@@ -20,4 +21,5 @@ pub mod semdedup;
 pub mod stratified;
 pub mod then;
 pub mod typiclust;
+pub mod u_herding;
 pub mod zcore;

@@ -3,6 +3,7 @@
 mod neighborhood;
 #[cfg(test)]
 mod tests;
+mod uncertainty;
 
 use std::fmt::Debug;
 
@@ -10,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub use neighborhood::{Density, KDistance, Typicality};
+pub use uncertainty::{Entropy, LeastConfidence, Margin};
 
 use crate::Error;
 use crate::context::Context;
@@ -86,6 +88,21 @@ pub fn all() -> &'static [ScoreEntry] {
             info: &neighborhood::K_DISTANCE,
             score: "distance to its k-th nearest neighbor",
             build: build::<KDistance>,
+        },
+        ScoreEntry {
+            info: &uncertainty::MARGIN,
+            score: "1 - (p1 - p2) of what a model says (--probs or --logits): from 0, sure, to 1",
+            build: build::<Margin>,
+        },
+        ScoreEntry {
+            info: &uncertainty::ENTROPY,
+            score: "-sum p ln p of what a model says, in nats",
+            build: build::<Entropy>,
+        },
+        ScoreEntry {
+            info: &uncertainty::LEAST_CONFIDENCE,
+            score: "1 - p1 of what a model says",
+            build: build::<LeastConfidence>,
         },
     ];
     ALL

@@ -108,3 +108,22 @@ fn what_is_listed_can_be_named_and_its_settings_are_told() {
     assert!(parse("density:delta=-1").is_ok_and(|scorer| scorer.check().is_err()));
     assert!(parse("norm+zcore").is_err());
 }
+
+#[test]
+fn uncertainty_is_scored_from_model_outputs_and_needs_them() {
+    let mut pool = line_pool(&[0.0, 1.0, 2.0]);
+    for text in ["margin", "entropy", "least-confidence"] {
+        let scorer = parse(text).unwrap_or_else(|error| panic!("{error}"));
+        let mut ctx = Context::new(&Settings::default()).unwrap_or_else(|error| panic!("{error}"));
+        let checked = CheckedPool::new(&pool.pool(), &mut ctx).unwrap_or_else(|error| panic!("{error}"));
+        let error = score_checked(&*scorer, &checked, &mut ctx).err();
+        let hint = error.as_ref().and_then(Error::hint).unwrap_or_default();
+        assert!(matches!(error, Some(Error::Missing { .. })) && hint.contains("--probs"), "{text}: {hint}");
+    }
+    let values = vec![0.5, 0.3, 0.2, 0.4, 0.35, 0.25, 0.45, 0.45, 0.1];
+    pool.known.outputs = Some(crate::Outputs::new(crate::OutputKind::Probabilities, values, 3));
+    let want = [("margin", 1.0), ("entropy", 0.948915), ("least-confidence", 0.55)];
+    for (text, want) in want {
+        assert!((scores(text, &pool)[2] - want).abs() < 1e-6, "{text}");
+    }
+}

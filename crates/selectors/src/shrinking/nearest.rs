@@ -231,9 +231,8 @@ impl Shrinking for Nearest<'_> {
         if most * dim < ALONE || rows.len() <= TOGETHER || ctx.threads().current_num_threads() == 1 {
             step(&mut self.buffers, &mut found)?;
         } else {
-            ctx.threads().install(|| {
-                found.par_chunks_mut(TOGETHER).try_for_each_init(<(Block, Vec<f32>)>::default, step)
-            })?;
+            ctx.threads()
+                .install(|| found.par_chunks_mut(TOGETHER).try_for_each_init(<(Block, Vec<f32>)>::default, step))?;
         }
         for (row, near) in found {
             self.work += (near.seen - self.near[row].seen) as f64 * dim as f64;

@@ -273,7 +273,7 @@ impl Selector for FacilityLocation {
             picks.push(Pick::new(found.row, found.gain, Reason::Represents { gain: found.gain, rows: found.rows }));
         };
         let represented = match self.neighbors {
-            Auto::Auto => gains::pick(pool, similarity, finder, budget, ctx, picked)?,
+            Auto::Auto => gains::pick(pool, similarity, None, finder, budget, ctx, picked)?,
             Auto::Value(k) => gains::sparse::pick(pool, similarity, k, budget, ctx, picked)?,
         };
         ctx.record("represented", represented);

@@ -52,7 +52,9 @@ pub(crate) struct Cover<'p> {
     /// Gain and row, the largest gain and then the lowest row first.
     heap: BinaryHeap<u64>,
     evaluations: u64,
-    taken: Vec<usize>,
+    /// Candidates that were neither taken nor passed over. The heap may still hold others, until they come up.
+    open: Vec<bool>,
+    n_open: usize,
     scratch: PanelScratch,
     wide: Vec<f32>,
     block: Block,
@@ -112,6 +114,37 @@ pub(crate) fn ball_sizes(pool: &CheckedPool<'_>, limit: f64, ctx: &Context) -> R
     Ok(sizes)
 }
 
+/// The rows within `limit` of a vector of the panel that were not covered, ascending; marks them covered.
+///
+/// # Errors
+/// Reading, interruption.
+pub(crate) fn mark_covered(
+    pool: &CheckedPool<'_>,
+    panel: &Panel,
+    limit: f64,
+    covered: &mut [bool],
+    ctx: &Context,
+) -> Result<Vec<usize>, Error> {
+    let sq_norms = pool.sq_norms();
+    let mut newly = Vec::new();
+    let step = |worker: &mut Worker, folded: Option<Vec<usize>>, block: BlockAt<'_>, covered: &mut [bool]| {
+        let mut found = folded.unwrap_or_default();
+        let counts = worker.count(ctx, block.rows, &sq_norms[block.range()], panel, limit);
+        for ((row, covered), count) in block.range().zip(covered).zip(counts) {
+            if *count > 0 && !*covered {
+                *covered = true;
+                found.push(row);
+            }
+        }
+        Ok(found)
+    };
+    scan::pass(pool, ctx, covered, Worker::default, step, |found: Vec<usize>| {
+        newly.extend(found);
+        Ok(())
+    })?;
+    Ok(newly)
+}
+
 impl<'p> Cover<'p> {
     /// Counts every ball, by one look at each pair of rows.
     ///
@@ -133,7 +166,8 @@ impl<'p> Cover<'p> {
             patience: 1.0,
             heap: BinaryHeap::new(),
             evaluations: 0,
-            taken: Vec::new(),
+            open: (0..pool.len()).map(|row| pool.is_candidate(row)).collect(),
+            n_open: pool.n_candidates(),
             scratch: PanelScratch::default(),
             wide: Vec::new(),
             block: Block::default(),
@@ -157,11 +191,24 @@ impl<'p> Cover<'p> {
         self.evaluations
     }
 
-    /// The candidate of largest gain, the lowest of equals, and its gain; `None` if no candidate covers anything more.
+    /// The candidate of largest gain, the lowest of equals, and its gain; `None` if no candidate covers anything more. It
+    /// is to be taken or passed over.
     ///
     /// # Errors
     /// Reading, interruption.
     pub(crate) fn best(&mut self, ctx: &Context) -> Result<Option<(usize, u32)>, Error> {
+        let found = self.largest(ctx)?;
+        if found.is_some() {
+            self.heap.pop();
+        }
+        Ok(found)
+    }
+
+    /// As [`best`](Self::best), where any row may be taken next.
+    ///
+    /// # Errors
+    /// Reading, interruption.
+    pub(crate) fn largest(&mut self, ctx: &Context) -> Result<Option<(usize, u32)>, Error> {
         let values = (self.pool.len() * self.pool.dim()) as f64;
         let (mut batch, mut rows) = (1, Vec::new());
         loop {
@@ -175,10 +222,13 @@ impl<'p> Cover<'p> {
                 && let Some(&top) = self.heap.peek()
             {
                 let (gain, row) = parts(top);
+                if !self.open[row] {
+                    self.heap.pop();
+                    continue;
+                }
                 if gain == self.gains[row] && self.seen[row] as usize == self.pending.len() {
                     // Nothing beneath has a larger gain, or as large a one and a lower row.
                     if rows.is_empty() {
-                        self.heap.pop();
                         self.patience = (self.patience * 2.0).min(1.0);
                         return Ok(Some((row, gain)));
                     }
@@ -202,18 +252,34 @@ impl<'p> Cover<'p> {
     /// # Errors
     /// Reading, interruption.
     pub(crate) fn take(&mut self, ctx: &Context, row: usize) -> Result<(), Error> {
-        self.taken.push(row);
+        self.pass_over(row);
         self.cover(ctx, &[row])
     }
 
     /// Leaves out a row that may not be picked: it is no candidate from now on.
     pub(crate) fn pass_over(&mut self, row: usize) {
-        self.taken.push(row);
+        self.n_open -= usize::from(self.open[row]);
+        self.open[row] = false;
+    }
+
+    /// Whether a row is a candidate that was neither taken nor passed over.
+    pub(crate) fn is_open(&self, row: usize) -> bool {
+        self.open[row]
+    }
+
+    /// How many more rows a row would cover, at most.
+    pub(crate) fn gain(&self, row: usize) -> u32 {
+        self.gains[row]
+    }
+
+    /// Whether that is how many it would cover.
+    pub(crate) fn is_fresh(&self, row: usize) -> bool {
+        self.gains[row] == 0 || self.seen[row] as usize == self.pending.len()
     }
 
     /// Candidates that were neither taken nor passed over.
     pub(crate) fn n_left(&self) -> usize {
-        self.pool.n_candidates() - self.taken.len()
+        self.n_open
     }
 
     /// Covers the balls of these rows.
@@ -221,8 +287,17 @@ impl<'p> Cover<'p> {
     /// # Errors
     /// Reading, interruption.
     pub(crate) fn cover(&mut self, ctx: &Context, rows: &[usize]) -> Result<(), Error> {
+        self.cover_within(ctx, rows, self.limit)
+    }
+
+    /// Covers balls of another radius around these rows: what lies at a canonical squared distance below `limit`.
+    ///
+    /// # Errors
+    /// Reading, interruption.
+    pub(crate) fn cover_within(&mut self, ctx: &Context, rows: &[usize], limit: f64) -> Result<(), Error> {
         for rows in rows.chunks(GROUP) {
-            let newly = self.newly_covered(ctx, rows)?;
+            let panel = self.panel(ctx, rows)?;
+            let newly = mark_covered(self.pool, &panel, limit, &mut self.covered, ctx)?;
             self.n_covered += newly.len();
             if newly.len() + self.n_pending <= PENDING {
                 if !newly.is_empty() {
@@ -250,36 +325,16 @@ impl<'p> Cover<'p> {
         self.settle();
     }
 
-    /// What is in the balls of these rows and was not covered; marks it covered.
-    fn newly_covered(&mut self, ctx: &Context, rows: &[usize]) -> Result<Vec<usize>, Error> {
-        let panel = self.panel(ctx, rows)?;
-        let (limit, sq_norms) = (self.limit, self.pool.sq_norms());
-        let mut newly = Vec::new();
-        let step = |worker: &mut Worker, folded: Option<Vec<usize>>, block: BlockAt<'_>, covered: &mut [bool]| {
-            let mut found = folded.unwrap_or_default();
-            let counts = worker.count(ctx, block.rows, &sq_norms[block.range()], &panel, limit);
-            for ((row, covered), count) in block.range().zip(covered).zip(counts) {
-                if *count > 0 && !*covered {
-                    *covered = true;
-                    found.push(row);
-                }
-            }
-            Ok(found)
-        };
-        scan::pass(self.pool, ctx, &mut self.covered, Worker::default, step, |found: Vec<usize>| {
-            newly.extend(found);
-            Ok(())
-        })?;
-        Ok(newly)
-    }
-
     fn panel(&mut self, ctx: &Context, rows: &[usize]) -> Result<Panel, Error> {
         self.pool.gather_f32(ctx, rows, &mut self.block, &mut self.wide)?;
         Ok(Panel::new(ctx.kernels(), &self.wide, self.pool.dim(), None))
     }
 
     /// Subtracts from the gains of these rows what was covered since they were last looked at.
-    fn tighten(&mut self, ctx: &Context, rows: &[usize]) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// Reading, interruption.
+    pub(crate) fn tighten(&mut self, ctx: &Context, rows: &[usize]) -> Result<(), Error> {
         let stale: Vec<usize> =
             rows.iter().copied().filter(|row| (self.seen[*row] as usize) < self.pending.len()).collect();
         if stale.is_empty() {
@@ -358,12 +413,10 @@ impl<'p> Cover<'p> {
     }
 
     fn pile_up(&mut self) {
-        let mut is_open: Vec<bool> = (0..self.pool.len()).map(|row| self.pool.is_candidate(row)).collect();
-        self.taken.iter().for_each(|row| is_open[*row] = false);
         let mut entries = std::mem::take(&mut self.heap).into_vec();
         entries.clear();
-        entries.reserve_exact(self.pool.n_candidates());
-        let open = self.gains.iter().enumerate().filter(|(row, gain)| is_open[*row] && **gain > 0);
+        entries.reserve_exact(self.n_open);
+        let open = self.gains.iter().enumerate().filter(|(row, gain)| self.open[*row] && **gain > 0);
         entries.extend(open.map(|(row, gain)| entry(*gain, row)));
         self.heap = entries.into();
     }

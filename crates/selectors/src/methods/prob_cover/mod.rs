@@ -18,8 +18,9 @@ mod radius;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cover::{Cover, ball_sizes};
+pub(crate) use cover::{Cover, ball_sizes, mark_covered};
 pub use radius::Delta;
+pub(crate) use radius::Ordered;
 
 pub(crate) static INFO: MethodInfo = MethodInfo {
     name: "prob-cover",
@@ -276,7 +277,7 @@ impl ProbCover {
 }
 
 /// Warns of a radius by which most balls are alike.
-fn warn_of_radius(degrees: &[u32], delta: f64, ctx: &mut Context) {
+pub(crate) fn warn_of_radius(degrees: &[u32], delta: f64, ctx: &mut Context) {
     let n = degrees.len();
     let alone = degrees.iter().filter(|degree| **degree == 1).count();
     let mean = degrees.iter().map(|degree| f64::from(*degree)).sum::<f64>() / n as f64;

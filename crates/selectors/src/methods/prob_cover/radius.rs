@@ -105,9 +105,9 @@ impl Delta {
 }
 
 /// The rows of a pool in another order.
-struct Ordered<'a> {
-    pool: &'a CheckedPool<'a>,
-    order: Vec<usize>,
+pub(crate) struct Ordered<'a> {
+    pub(crate) pool: &'a CheckedPool<'a>,
+    pub(crate) order: Vec<usize>,
 }
 
 impl RowSource for Ordered<'_> {
