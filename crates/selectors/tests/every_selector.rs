@@ -63,7 +63,7 @@ fn methods() -> Vec<String> {
         "max-herding:kernel=student,nu=2.5,sigma=0.3",
         "u-herding:uncertainty=entropy,kernel=student",
         "u-herding:uncertainty=least-confidence,sigma=0.4,rows=raw",
-        "u-herding:temperature=auto,driver=full",
+        "u-herding:temperature=auto",
         "u-herding+k-center",
         "facility-location:similarity=cosine",
         "facility-location:similarity=squared",
