@@ -63,7 +63,7 @@ fn methods() -> Vec<String> {
         "max-herding:kernel=student,nu=2.5,sigma=0.3",
         "u-herding:uncertainty=entropy,kernel=student",
         "u-herding:uncertainty=least-confidence,sigma=0.4,rows=raw",
-        "u-herding:temperature=auto,driver=full",
+        "u-herding:temperature=auto",
         "u-herding+k-center",
         "facility-location:similarity=cosine",
         "facility-location:similarity=squared",
@@ -336,7 +336,7 @@ fn adversarial_pools_with_labeled_rows_are_ranked_whole() {
             pool.labeled.retain(|row| *row < n);
             let left = n - pool.labeled.iter().collect::<std::collections::HashSet<_>>().len();
             for_methods_of_models(|text, method| {
-                for budget in [1, left].into_iter().filter(|budget| *budget <= left) {
+                for budget in [1, left].into_iter().filter(|budget| (1..=left).contains(budget)) {
                     let got = run(method, &pool, budget, &Settings::default());
                     let got = got.unwrap_or_else(|error| panic!("{text} on {name}: {error}"));
                     assert!(is_distinct(&got.rows()) && got.picks.len() == budget, "{text} on {name}");

@@ -178,8 +178,8 @@ fn methods_that_go_by_a_model_are_repeated_from_their_manifest() {
     dir.write("labels.txt", (0..60).map(|row| format!("{}\n", row * 7 % 3)).collect::<String>());
     dir.write("done.txt", "3\n17\n40\n41\n");
     let known = "--labeled done.txt --labels labels.txt";
-    for method in ["u-herding", "dcom"] {
-        let select = format!("select pool.npy -n 10 -m {method} {known} --force");
+    for (method, settings) in [("u-herding", ""), ("dcom", ":a=0.1,k=3")] {
+        let select = format!("select pool.npy -n 10 -m {method}{settings} {known} --force");
         dir.ok(&format!("{select} --probs probs.npy"));
         let manifest: serde_json::Value = serde_json::from_str(&dir.read("picks.manifest.json")).expect("JSON");
         let roles: Vec<&str> = manifest["side_files"]
