@@ -133,6 +133,13 @@ pub enum Reason {
         /// How many rows it is now the pick of.
         rows: usize,
     },
+    /// Enlarges the volume that the picks take up.
+    Enlarges {
+        /// How much of it earlier picks do not explain, jitter included.
+        new: f64,
+        /// Its similarity to itself.
+        own: f64,
+    },
     /// Taken at random because the method had nothing left to tell rows apart.
     Fill,
 }
@@ -194,6 +201,9 @@ impl fmt::Display for Reason {
             Reason::Covers { rows, lap } => write!(f, "covers {rows} more rows (lap {lap})"),
             Reason::Represents { gain, rows } => {
                 write!(f, "represents {rows} rows better than any earlier pick, by {gain:.4} in all")
+            }
+            Reason::Enlarges { new, own } => {
+                write!(f, "{new:.4} of its similarity {own:.4} to itself is new")
             }
             Reason::Fill => write!(f, "drawn uniformly: nothing left to tell rows apart"),
         }

@@ -45,6 +45,10 @@ fn methods() -> Vec<String> {
         "graph-cut:similarity=rbf,width=0.5",
         "kernel-herding:kernel=linear,rows=raw",
         "kernel-herding:sigma=0.5",
+        "log-det:similarity=dot",
+        "log-det:similarity=cosine,jitter=0,driver=full",
+        "log-det:similarity=squared",
+        "log-det:similarity=rbf,sigma=0.5",
         "moderate:center=mean,clusters=6",
         "moderate+k-center",
         "semdedup:clusters=3,keep=easy",
@@ -312,6 +316,8 @@ fn row_order_does_not_matter_where_nothing_ties_or_draws() {
         "k-center:start=max-norm",
         "facility-location",
         "max-herding",
+        "log-det:similarity=dot",
+        "log-det:similarity=rbf,sigma=0.5",
     ] {
         let method = parse_method(text).unwrap_or_else(|error| panic!("{error}"));
         let mirrored: Vec<usize> = rows(&*method, &pool(&backward), 5, 0).iter().map(|row| n - 1 - row).collect();

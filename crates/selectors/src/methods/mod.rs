@@ -10,6 +10,7 @@ pub mod k_center;
 pub mod k_means_centers;
 pub mod k_means_pp;
 pub mod kernel_herding;
+pub mod log_det;
 pub mod max_herding;
 pub mod moderate;
 pub mod norm;
