@@ -21,4 +21,5 @@ pub mod semdedup;
 pub mod stratified;
 pub mod then;
 pub mod typiclust;
+pub mod wasserstein;
 pub mod zcore;
