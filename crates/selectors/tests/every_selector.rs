@@ -175,10 +175,19 @@ fn one_seed_gives_one_selection_and_seeds_matter_to_random_methods() {
     for_every_method(|text, method| {
         assert_eq!(rows(method, &pool, 40, 1), rows(method, &pool, 40, 1), "{text}");
         // Of prob-cover only the radius depends on draws, of semdedup the clusters, of moderate with labels nothing, of
-        // facility-location its samples; and
+        // facility-location its samples, of log-det what is beyond the rank, which rbf does not reach here; and
         // clusters as plain as these are found by every seed.
-        let settled =
-            ["largest", "start=", "clusters=labels", "prob-cover", "moderate", "semdedup", "facility-location"];
+        let settled = [
+            "largest",
+            "start=max-norm",
+            "start=medoid",
+            "clusters=labels",
+            "prob-cover",
+            "moderate",
+            "semdedup",
+            "facility-location",
+            "log-det:similarity=rbf",
+        ];
         let draws = ["random", "stochastic", "+norm"].iter().any(|part| text.contains(part));
         let is_settled = settled.iter().any(|part| text.contains(part)) && !draws;
         if method.info().random && !is_settled {
@@ -320,7 +329,6 @@ fn row_order_does_not_matter_where_nothing_ties_or_draws() {
         "facility-location",
         "max-herding",
         "log-det:similarity=dot",
-        "log-det:similarity=rbf,sigma=0.5",
     ] {
         let method = parse_method(text).unwrap_or_else(|error| panic!("{error}"));
         let mirrored: Vec<usize> = rows(&*method, &pool(&backward), 5, 0).iter().map(|row| n - 1 - row).collect();

@@ -140,7 +140,7 @@ pub(super) fn solve(cost: &[f64], k: usize, mut prices: Vec<f64>, ctx: &Context)
     let columns = masses.iter().enumerate();
     let per_column =
         columns.map(|(s, rows)| rows.iter().map(|(i, mass)| mass * cost[*i as usize * k + s]).sum::<f64>());
-    Ok(Solved { cost: per_column.sum(), prices, masses })
+    Ok(Solved { cost: per_column.sum(), error: 0.0, prices, masses })
 }
 
 /// Shortest paths over the columns, from all that have too much at once.

@@ -100,7 +100,8 @@ pub enum Solver {
 /// Embeddings `(n, d)`. Labeled rows take their share; excluded rows still count as rows to be carried.
 /// # Guarantees
 /// Same picks for any number of threads. The cost, `w1`, is never above that of the start, `w1_start`, nor below
-/// `lower_bound`, the mean distance to the nearest pick; all over the sample.
+/// `lower_bound`, the mean distance to the nearest pick; all over the sample. Sinkhorn's costs are those of blurred
+/// plans, a little above the true ones, with marginals right to 1e-6 or a warning.
 /// # Errors
 /// [`Error::Param`] for a sample of no rows.
 /// # Cost
@@ -148,10 +149,12 @@ const MOST_EXACT: (usize, usize) = (10_000_000, 2_000);
 /// A change is kept where the cost falls by more than this, relatively.
 const GAIN: f64 = 1e-4;
 
-/// A transport: what it costs, prices of the columns, and which rows go to each column, ascending, with their mass.
+/// A transport: what it costs, how far columns are from their shares in all, prices of the columns, and which rows go to
+/// each column, ascending, with their mass.
 #[derive(Clone, Debug, PartialEq)]
 struct Solved {
     cost: f64,
+    error: f64,
     prices: Vec<f64>,
     masses: Vec<Vec<(u32, f64)>>,
 }
@@ -243,15 +246,21 @@ impl Selector for Wasserstein {
             + 40 * shape.n as u64
             + if self.rows == RowScale::Unit { RowScale::bytes(shape) } else { 0 };
         let (m, k, d) = (m as f64, k as f64, shape.dim as f64);
-        let (rounds, swaps) = ((self.rounds as f64).min(4.0), self.swaps.or(budget) as f64);
-        // Distances: of all columns, of medoids, of what swaps bring. As for transports, a scan of the costs amounts to
-        // a few multiply-adds each, and few swaps need one; Sinkhorn's iterations are hundreds of scans.
+        let (rounds, swaps) = ((self.rounds as f64).min(3.0), self.swaps.or(budget) as f64);
         let threads = shape.threads as f64;
+        // Distances: of all columns, of medoids, of what swaps bring.
         let distances = (m * k * d + swaps * m * d) / threads + rounds * 64.0 * m * d;
-        let scans = if is_exact { 30.0 * (rounds + 1.0) } else { 1500.0 * (rounds + 1.0) / threads };
+        // As measured, in multiply-adds: the first transport, those of later rounds, and those of the swaps that the
+        // bound lets through. Sinkhorn's iterations are hundreds of scans of the costs.
+        let solved = swaps * if self.start == Begin::KMeans { 0.05 } else { 0.3 };
+        let transports = if is_exact {
+            m * k * k * (5.5 + 1.5 * rounds + 0.25 * solved) + 30.0 * m * k * (1.0 + rounds + solved)
+        } else {
+            2400.0 * m * k * (1.0 + rounds + solved) / threads
+        };
         Work {
             gathered: work.gathered + m + swaps,
-            canonical_ops: work.canonical_ops + distances + scans * m * k,
+            canonical_ops: work.canonical_ops + distances + transports,
             bytes: work.bytes.max(own),
             ..work
         }
@@ -296,6 +305,12 @@ impl Selector for Wasserstein {
         ctx.record("w1", problem.cost());
         ctx.record("lower_bound", problem.lower_bound());
         ctx.record("solver", if is_exact { "exact" } else { "sinkhorn" });
+        if !is_exact {
+            ctx.record("marginal_error", problem.error());
+            if problem.error() >= sinkhorn::ERROR {
+                ctx.warn(format!("Sinkhorn's iterations ended with marginals off by {:.1e}", problem.error()));
+            }
+        }
         ctx.record("sample", m);
         ctx.record("rounds", rounds);
         let mut found: Vec<(Key, usize, usize)> = problem.carried().map(|(row, d, n)| (Key(d), row, n)).collect();

@@ -78,6 +78,11 @@ impl<'p> Problem<'p> {
         self.solved.cost
     }
 
+    /// How far columns are from their shares, in all, relative to the whole mass.
+    pub(super) fn error(&self) -> f64 {
+        self.solved.error
+    }
+
     /// The mean distance to the nearest column.
     pub(super) fn lower_bound(&self) -> f64 {
         let nearest = self.cost.chunks_exact(self.columns.len());

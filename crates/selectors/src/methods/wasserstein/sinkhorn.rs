@@ -16,9 +16,11 @@ pub(super) const ERROR: f64 = 1e-6;
 /// The last eps, relative to the median cost.
 const LAST: f64 = 0.01;
 
-/// Iterations at each eps but the last, and at the last. There a plan that is still off is taken as it is.
+/// Iterations at each eps but the last, and at least at the last: more where they cost little. A plan that is still off
+/// after them is taken as it is, and told.
 const ITERATIONS: usize = 10;
 const LAST_ITERATIONS: usize = 2000;
+const LAST_WORK: usize = 1 << 30;
 
 /// A scaling beyond this, or below its reciprocal, is absorbed.
 const LARGE: f64 = 1e60;
@@ -208,15 +210,20 @@ pub(super) fn solve(cost: &[f64], k: usize, prices: Vec<f64>, ctx: &Context) -> 
     // Prices that are good already spare the way down to them.
     let is_warm = sinkhorn.g.iter().any(|price| *price != 0.0);
     let mut eps = if is_warm { 8.0 * last } else { most };
+    let mut off = f64::INFINITY;
     loop {
         eps = eps.max(last);
         let is_last = eps == last;
-        let (error, iterations) = if is_last { (ERROR, LAST_ITERATIONS) } else { (1e-2, ITERATIONS) };
+        let (error, iterations) = if is_last {
+            (ERROR, LAST_ITERATIONS.max((LAST_WORK / cost.len()).min(20_000)))
+        } else {
+            (1e-2, ITERATIONS)
+        };
         sinkhorn.absorb(eps)?;
         for _ in 0..iterations {
             ctx.go_on()?;
             let sums = sinkhorn.column_sums()?;
-            let off: f64 = sums.iter().map(|sum| (sum - 1.0 / k as f64).abs()).sum();
+            off = sums.iter().map(|sum| (sum - 1.0 / k as f64).abs()).sum();
             if off < error {
                 break;
             }
@@ -230,11 +237,11 @@ pub(super) fn solve(cost: &[f64], k: usize, prices: Vec<f64>, ctx: &Context) -> 
         }
         eps /= 4.0;
     }
-    finish(sinkhorn)
+    finish(sinkhorn, off)
 }
 
 /// Reads the plan off.
-fn finish(mut sinkhorn: Sinkhorn<'_>) -> Result<Solved, Error> {
+fn finish(mut sinkhorn: Sinkhorn<'_>, error: f64) -> Result<Solved, Error> {
     let (m, k, eps) = (sinkhorn.m(), sinkhorn.k, sinkhorn.eps);
     let mut masses = vec![Vec::new(); k];
     let mut totals = vec![0.0; m.div_ceil(CHUNK_ROWS)];
@@ -251,7 +258,7 @@ fn finish(mut sinkhorn: Sinkhorn<'_>) -> Result<Solved, Error> {
         }
     }
     sinkhorn.g.iter_mut().zip(&sinkhorn.by_column).for_each(|(g, by)| *g += eps * libm::log(*by));
-    Ok(Solved { cost: totals.iter().sum(), prices: sinkhorn.g, masses })
+    Ok(Solved { cost: totals.iter().sum(), error, prices: sinkhorn.g, masses })
 }
 
 /// The median of the costs (of the positive ones, where most are 0), and the largest.

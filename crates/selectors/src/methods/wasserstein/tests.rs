@@ -185,6 +185,7 @@ fn sinkhorn_comes_near_from_above_and_keeps_to_shares() {
         let ctx = context();
         let exact = exact::solve(&cost, k, vec![0.0; k], &ctx).unwrap_or_else(|error| panic!("{error}"));
         let near = sinkhorn::solve(&cost, k, vec![0.0; k], &ctx).unwrap_or_else(|error| panic!("{error}"));
+        assert!(near.error < 1e-4, "{m} to {k}: marginals off by {}", near.error);
         assert!(near.cost > exact.cost * (1.0 - 1e-5), "{} below {}", near.cost, exact.cost);
         assert!(near.cost < exact.cost * 1.05, "{} far above {}", near.cost, exact.cost);
         assert!(proven(&cost, &near.prices) > exact.cost * 0.95, "prices");
