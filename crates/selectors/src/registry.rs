@@ -5,9 +5,9 @@ use crate::method::{Entry, Selector, build};
 use crate::methods::{
     ccs::Ccs, cluster_balanced::ClusterBalanced, d2::D2, dcom::Dcom, facility_location::FacilityLocation,
     gram_schmidt::GramSchmidt, graph_cut::GraphCut, k_center::KCenter, k_means_centers::KMeansCenters,
-    k_means_pp::KMeansPp, kernel_herding::KernelHerding, max_herding::MaxHerding, moderate::Moderate, norm::Norm,
-    prob_cover::ProbCover, prototypicality::Prototypicality, random::Random, semdedup::SemDeDup,
-    stratified::Stratified, typiclust::TypiClust, u_herding::UHerding, zcore::ZCore,
+    k_means_pp::KMeansPp, kernel_herding::KernelHerding, log_det::LogDet, max_herding::MaxHerding, moderate::Moderate,
+    norm::Norm, prob_cover::ProbCover, prototypicality::Prototypicality, random::Random, semdedup::SemDeDup,
+    stratified::Stratified, typiclust::TypiClust, u_herding::UHerding, wasserstein::Wasserstein, zcore::ZCore,
 };
 
 /// All methods, in the order in which they are listed.
@@ -35,6 +35,8 @@ pub fn all() -> &'static [Entry] {
         Entry { info: &crate::methods::facility_location::INFO, build: build::<FacilityLocation> },
         Entry { info: &crate::methods::graph_cut::INFO, build: build::<GraphCut> },
         Entry { info: &crate::methods::kernel_herding::INFO, build: build::<KernelHerding> },
+        Entry { info: &crate::methods::log_det::INFO, build: build::<LogDet> },
+        Entry { info: &crate::methods::wasserstein::INFO, build: build::<Wasserstein> },
     ];
     ALL
 }

@@ -142,6 +142,20 @@ pub enum Reason {
         /// How many rows it is now the pick of.
         rows: usize,
     },
+    /// Enlarges the volume that the picks take up.
+    Enlarges {
+        /// How much of it earlier picks do not explain, jitter included.
+        new: f64,
+        /// Its similarity to itself.
+        own: f64,
+    },
+    /// Stands for an equal share of the pool, carried to it at little cost.
+    Carries {
+        /// How many of the rows looked at send it some of their mass.
+        rows: usize,
+        /// The mean distance over which its share is carried.
+        distance: f64,
+    },
     /// Taken at random because the method had nothing left to tell rows apart.
     Fill,
 }
@@ -206,6 +220,12 @@ impl fmt::Display for Reason {
             }
             Reason::Represents { gain, rows } => {
                 write!(f, "represents {rows} rows better than any earlier pick, by {gain:.4} in all")
+            }
+            Reason::Enlarges { new, own } => {
+                write!(f, "{new:.4} of its similarity {own:.4} to itself is new")
+            }
+            Reason::Carries { rows, distance } => {
+                write!(f, "takes its share of {rows} rows, from a mean distance of {distance:.4}")
             }
             Reason::Fill => write!(f, "drawn uniformly: nothing left to tell rows apart"),
         }
