@@ -187,7 +187,8 @@ impl<'p> Curved<'p> {
     pub(super) fn plan(shape: &Shape, budget: usize, is_full: bool) -> Work {
         let (n, d, b) = (shape.n as f64, shape.dim as f64, budget as f64);
         let taken = budget + shape.labeled;
-        let kept = 8 * MOST_KEPT.min(shape.n * taken);
+        // Rows' entries grow piece by piece, which leaves holes between them: a quarter, to be sure.
+        let kept = 10 * MOST_KEPT.min(shape.n * taken);
         let factor = 2 * taken * (4 * shape.dim + 40) + 4 * taken * (taken + 1);
         let block = 4 * shape.block_rows.min(shape.n) * shape.dim + 8 * (shape.dim + 2 * taken + MOST_STEP);
         Work {

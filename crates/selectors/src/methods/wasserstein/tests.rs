@@ -60,7 +60,7 @@ fn brute_force(cost: &[f64], k: usize) -> f64 {
         least
     }
     let m = cost.len() / k;
-    let common = (1..=m.min(k)).filter(|d| m % d == 0 && k % d == 0).max().unwrap_or(1);
+    let common = (1..=m.min(k)).filter(|d| m.is_multiple_of(*d) && k.is_multiple_of(*d)).max().unwrap_or(1);
     let (per_row, per_column) = ((k / common) as u64, (m / common) as u64);
     give(cost, k, 0, 0, per_row, &mut vec![per_column; k], per_row) / (m as f64 * per_row as f64)
 }
