@@ -95,7 +95,7 @@ impl Kernels {
 }
 
 /// The places of the bits that are set, ascending, sixteen places to a mask.
-fn set_bits(masks: &[u16]) -> impl Iterator<Item = usize> {
+pub(super) fn set_bits(masks: &[u16]) -> impl Iterator<Item = usize> {
     masks.iter().enumerate().flat_map(|(group, mask)| {
         let mut rest = *mask;
         std::iter::from_fn(move || {

@@ -26,11 +26,13 @@
 
 mod both;
 mod centers;
+mod coarse;
 mod gains;
 mod pairs;
 mod tiles;
 
 pub use centers::{Bounds, Nearest, Panel};
+pub use coarse::{Codes, CodesFrame, CodesPanel, CodesScratch};
 pub use gains::Levels;
 pub use tiles::PanelScratch;
 
