@@ -21,6 +21,8 @@ pub struct Shape {
     pub threads: usize,
     /// Rows a worker reads at once.
     pub block_rows: usize,
+    /// Whether the processor multiplies bytes faster than `f32`.
+    pub fast_codes: bool,
 }
 
 impl Shape {
@@ -34,6 +36,7 @@ impl Shape {
             labeled: pool.labeled.len(),
             threads: ctx.threads().current_num_threads(),
             block_rows: ctx.block_rows(dim),
+            fast_codes: ctx.kernels().has_fast_codes(),
         }
     }
 
