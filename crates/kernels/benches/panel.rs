@@ -7,7 +7,10 @@
 
 use std::hint::black_box;
 use std::time::Instant;
-use subsel_kernels::{Block, Dtype, Isa, Kernels, Nearest, Panel, PanelScratch, Rows, bf16, f16};
+use subsel_kernels::{
+    Block, Codes, CodesFrame, CodesPanel, CodesScratch, Dtype, Isa, Kernels, Nearest, Panel, PanelScratch, Rows, bf16,
+    f16,
+};
 
 /// Rows, values per row, centers.
 struct Shape {
@@ -131,6 +134,7 @@ fn panel_verbs(kernels: Kernels, shape: &Shape, times: usize) {
         kernels.candidates_below(rows, Some(&norms), &panel, &limits, scratch, |_, _| visited += 1);
     });
     assert!(visited >= m, "the nearest center of each row is visited");
+    coarse_verbs(kernels, shape, times, rows, &panel, &nearest);
 
     let halves = Block::F16(left.iter().map(|v| f16::from_f32(*v)).collect());
     line("nearest", "rows f16", &mut |scratch| {
@@ -141,6 +145,32 @@ fn panel_verbs(kernels: Kernels, shape: &Shape, times: usize) {
     line("nearest", "with offset, norms computed", &mut |scratch| {
         kernels.nearest(rows, None, &centered, scratch, &mut nearest);
     });
+}
+
+/// The same by products of bytes.
+fn coarse_verbs(kernels: Kernels, shape: &Shape, times: usize, rows: Rows<'_>, panel: &Panel, nearest: &[Nearest]) {
+    let (gflop, name) = (shape.gflop(), shape.name());
+    let frame = CodesFrame::new(&vec![0.0; shape.d]);
+    let (mut codes, mut coarse) = (Codes::default(), CodesPanel::default());
+    kernels.encode(Rows::from_f32(panel.centers(), shape.d), &frame, &mut codes);
+    coarse.pack(&codes);
+    let secs = best_secs(times, || kernels.encode(rows, &frame, &mut codes));
+    let gigabytes = (4 * shape.m * shape.d) as f64 / 1e9;
+    report("encode", &name, kernels, gigabytes / secs, "GB/s of f32");
+    let mut scratch = CodesScratch::default();
+    for (note, share) in [("almost nothing survives", 0.9), ("the nearest survives", 1.0)] {
+        let mut limits: Vec<f64> = nearest.iter().map(|n| ((n.sq_dist + n.error) * share).max(0.0)).collect();
+        let mut none = vec![0.0; shape.k];
+        let mut visited = 0;
+        let secs = best_secs(times, || {
+            visited = 0;
+            kernels.coarse_candidates_both(&codes, &coarse, &mut limits, &mut none, &mut scratch, |_, _, _, _, _| {
+                visited += 1;
+            });
+        });
+        let note = format!("{note}: {:.1} a row", f64::from(visited) / shape.m as f64);
+        report("coarse_candidates_both", &name, kernels, gflop / secs, &note);
+    }
 }
 
 /// Compares some rows with a search through all centers.

@@ -2,14 +2,15 @@
 //!
 //! **Canonical values** decide picks. They are `f64`, summed in [`LANES`] fixed lanes (value `i` goes to lane
 //! `i % LANES`) by fused multiply-add and then over a fixed tree, so that they have the same bits on every
-//! instruction set, for every block size and storage type. **Bounds** come from fast `f32` products and carry a
-//! proven error; a decision they leave open is taken on canonical values.
+//! instruction set, for every block size and storage type. **Bounds** come from fast products, of `f32` or of
+//! bytes, and carry a proven error; a decision they leave open is taken on canonical values.
 //!
 //! Everything is a method of [`Kernels`], which holds the instruction set chosen at start. `scalar` is the portable
 //! implementation and the oracle of the others; `arch` holds the SIMD paths and all `unsafe`.
 
 mod alike;
 mod arch;
+mod codes;
 mod columns;
 mod isa;
 mod panel;
@@ -20,7 +21,7 @@ pub use alike::Similarity;
 pub use columns::{CODE_EDGES, Hits, Interval, NearestRow, quantile_code};
 pub use half::{bf16, f16};
 pub use isa::Isa;
-pub use panel::{Bounds, Levels, Nearest, Panel, PanelScratch};
+pub use panel::{Bounds, Codes, CodesFrame, CodesPanel, CodesScratch, Levels, Nearest, Panel, PanelScratch};
 pub use rows::{Block, Dtype, Element, Rows, Values};
 
 use std::ops::Range;

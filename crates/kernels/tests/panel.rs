@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{DTYPES, Random, bits, fast, scalar};
+use common::{DTYPES, KINDS, Kind, Random, bits, exact, fast, scalar, values};
 use proptest::prelude::*;
 use subsel_kernels::{
     Block, Bounds, Dtype, Kernels, Levels, Nearest, Panel, PanelScratch, Rows, Similarity, bf16, dot_error, f16,
@@ -10,50 +10,6 @@ use subsel_kernels::{
 
 fn all() -> impl Iterator<Item = Kernels> {
     fast().chain([scalar()])
-}
-
-/// What makes rows awkward.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Plain,
-    /// A mean far larger than the spread: distances by products cancel.
-    FarMean,
-    /// Few different values: ties and duplicates everywhere.
-    Ties,
-    Subnormal,
-    /// Plain, with a row of 1e30 now and then: products overflow.
-    Outliers,
-    /// Every magnitude in one row.
-    Mixed,
-}
-
-const KINDS: [Kind; 6] = [Kind::Plain, Kind::FarMean, Kind::Ties, Kind::Subnormal, Kind::Outliers, Kind::Mixed];
-
-fn values(random: &mut Random, kind: Kind, rows: usize, dim: usize) -> Vec<f32> {
-    let mut out = Vec::with_capacity(rows * dim);
-    for _ in 0..rows {
-        let huge = random.bits().is_multiple_of(13);
-        out.extend((0..dim).map(|_| match kind {
-            Kind::Plain => random.normal(),
-            Kind::FarMean => 300.0 + random.normal(),
-            Kind::Ties => (random.bits() % 2) as f32,
-            Kind::Subnormal => 1e-40 * random.normal(),
-            Kind::Outliers if huge => 1e30 * random.normal(),
-            Kind::Outliers => random.normal(),
-            Kind::Mixed => random.awkward(),
-        }));
-    }
-    out
-}
-
-/// Canonical squared distances of every row to every center.
-fn exact(left: &[f32], centers: &[f32], dim: usize) -> Vec<Vec<f64>> {
-    let of_row = |row: &[f32]| {
-        let mut out = vec![0.0; centers.len() / dim];
-        Kernels::best().sq_dists(row, centers, &mut out);
-        out
-    };
-    left.chunks_exact(dim).map(of_row).collect()
 }
 
 fn lowest_of_least(sq_dists: &[f64]) -> u32 {

@@ -25,6 +25,7 @@ mod annotations;
 mod auto;
 mod budget;
 mod clustering;
+mod coarse;
 mod columns;
 mod constraints;
 mod context;

@@ -1,7 +1,8 @@
 //! Exact nearest neighbors, by matrix products that dismiss nearly all pairs.
 //!
 //! Rows are cut into tiles, and each pair of rows is multiplied once, for the lists of both. The product bounds the
-//! distance, and only pairs that might enter a list are worked out canonically. A list is ordered by distance and then
+//! distance, by bytes where the processor multiplies these faster than `f32`, and only pairs that might enter a list are
+//! worked out canonically. A list is ordered by distance and then
 //! by row, however its rows arrive: so lists are exact and the same for any number of threads, block size, storage and
 //! instruction set, and nothing of size n x n is kept.
 
@@ -11,10 +12,11 @@ mod tests;
 
 use std::sync::Mutex;
 
-use subsel_kernels::{Bounds, Kernels, Panel, PanelScratch, Rows, Values};
+use subsel_kernels::{Bounds, Kernels, Panel, PanelScratch, Rows};
 
 use self::lists::{Side, Slot};
 use crate::Error;
+use crate::coarse::{self, Coarse, CoarseWorker, First};
 use crate::context::{CHUNK_ROWS, Context};
 use crate::pairs::{self, Tiles};
 use crate::plan::{Shape, Work};
@@ -74,6 +76,7 @@ struct Pairs {
 #[derive(Default)]
 struct Worker {
     scratch: PanelScratch,
+    coarse: CoarseWorker,
     wide: Vec<f32>,
     row_limits: Vec<f64>,
     panel_limits: Vec<f64>,
@@ -82,11 +85,17 @@ struct Worker {
 
 /// The `min(k, n - 1)` nearest rows of every row of the pool, by canonical Euclidean distance, ties to the lowest row.
 ///
-/// Time `O(n^2 d / 2)` at about the rate of matrix products, memory `O(n k)` and two tiles per thread.
+/// Time `O(n^2 d / 2)` at about the rate of matrix products, memory `O(n k)` and two tiles per thread; with products of
+/// bytes `n d` more bytes, as long as that is little.
 ///
 /// # Errors
 /// Reading, interruption.
 pub(crate) fn knn(pool: &CheckedPool<'_>, k: usize, ctx: &Context) -> Result<KnnGraph, Error> {
+    knn_by(First::Fastest, pool, k, ctx)
+}
+
+/// As [`knn`], by the products named first.
+fn knn_by(first: First, pool: &CheckedPool<'_>, k: usize, ctx: &Context) -> Result<KnnGraph, Error> {
     let n = pool.len();
     let k = k.min(n - 1);
     let mut graph = KnnGraph { k, indices: vec![u32::MAX; n * k], sq_dists: vec![f64::INFINITY; n * k] };
@@ -101,10 +110,11 @@ pub(crate) fn knn(pool: &CheckedPool<'_>, k: usize, ctx: &Context) -> Result<Knn
         .zip(graph.sq_dists.chunks_mut(tile_values))
         .map(|(indices, sq_dists)| Mutex::new((indices, sq_dists)))
         .collect();
+    let coarse = Coarse::for_lists(pool, tiles.len(), k, first, ctx)?;
     let threads = threads(n, ctx.threads().current_num_threads());
     let walk = |wanted: fn(usize, usize) -> bool| {
         pairs::walk(pool, pool.sq_norms(), &tiles, wanted, ctx, threads, Worker::default, |worker, pair| {
-            worker.compare(ctx.kernels(), pair, k, &slots);
+            worker.compare(ctx.kernels(), pair, coarse.as_ref(), k, &slots);
         })
     };
     // Each tile with itself first: from then on lists are full (of enough rows), and few pairs near enough.
@@ -134,10 +144,13 @@ pub(crate) fn knn_plan(shape: &Shape, k: usize) -> Work {
         // Each tile twice for itself, then every later one for it.
         passes: 2.0 + 0.6 * (tiles - 1.0),
         gathered: 0.0,
-        panel_ops: n * (n + rows as f64) / 2.0 * d,
+        panel_ops: coarse::list_ops(&shape, k, n * (n + rows as f64) / 2.0 * d),
         // The k nearest of the row's own tile are worked out, of others those that enter the list.
         canonical_ops: n * d * k as f64 * (1.0 + tiles.ln()),
-        bytes: (shape.n * 12 * k) as u64 + pairs::bytes(&shape) + (shape.threads * worker) as u64,
+        bytes: (shape.n * 12 * k) as u64
+            + pairs::bytes(&shape)
+            + (shape.threads * worker) as u64
+            + Coarse::bytes(&shape, k),
     }
 }
 
@@ -185,11 +198,11 @@ impl Worker {
     /// Takes the pairs of two tiles, or of one with itself, into the lists.
     ///
     /// Products come first: they narrow what can be among the `k` nearest, so that few pairs are worked out.
-    fn compare(&mut self, kernels: Kernels, tiles: &Tiles<'_>, k: usize, slots: &[Slot<'_>]) {
-        let Worker { scratch, wide, row_limits, panel_limits, pairs } = self;
+    fn compare(&mut self, kernels: Kernels, tiles: &Tiles<'_>, coarse: Option<&Coarse>, k: usize, slots: &[Slot<'_>]) {
+        let Worker { scratch, coarse: coarse_worker, wide, row_limits, panel_limits, pairs } = self;
         let (panel, is_same) = (tiles.panel, tiles.left == tiles.right);
-        let rows = widened(kernels, tiles.rows.rows, wide);
-        let Values::F32(values) = rows.values() else { return };
+        let values = pairs::widened(kernels, tiles.rows.rows, wide);
+        let rows = Rows::from_f32(values, panel.dim());
         pairs.rows.begin(tiles.rows.range(), k, &slots[tiles.right]);
         // Within a tile every pair comes twice, and its rows learn of both.
         pairs.panel.begin(tiles.panel_range.clone(), if is_same { 0 } else { k }, &slots[tiles.left]);
@@ -198,36 +211,27 @@ impl Worker {
         pairs.has_settled = false;
         let most = open_pairs(rows.len(), k);
         pairs.open.reserve_exact(most);
-        let sq_norms = Some(tiles.sq_norms);
-        kernels.candidates_both(
-            rows,
-            sq_norms,
-            panel,
-            row_limits,
-            panel_limits,
-            scratch,
-            |row, column, bounds, x, y| {
-                if is_same && row == column {
-                    return;
-                }
-                pairs.meet(row, column, bounds, x, y);
-                if pairs.open.len() == most {
-                    pairs.settle(kernels, values, panel);
-                }
-            },
-        );
+        let visit = |row: usize, column: usize, bounds: Bounds, x: &mut f64, y: &mut f64| {
+            if is_same && row == column {
+                return;
+            }
+            pairs.meet(row, column, bounds, x, y);
+            if pairs.open.len() == most {
+                pairs.settle(kernels, values, panel);
+            }
+        };
+        match coarse {
+            Some(coarse) => {
+                let (codes, panel, scratch) = coarse.pair(kernels, tiles, coarse_worker);
+                kernels.coarse_candidates_both(codes, panel, row_limits, panel_limits, scratch, visit);
+            }
+            None => {
+                let sq_norms = Some(tiles.sq_norms);
+                kernels.candidates_both(rows, sq_norms, panel, row_limits, panel_limits, scratch, visit);
+            }
+        }
         pairs.settle(kernels, values, panel);
         pairs.rows.end(&slots[tiles.right]);
         pairs.panel.end(&slots[tiles.left]);
     }
-}
-
-/// The rows as `f32`.
-fn widened<'a>(kernels: Kernels, rows: Rows<'a>, wide: &'a mut Vec<f32>) -> Rows<'a> {
-    if let Values::F32(_) = rows.values() {
-        return rows;
-    }
-    wide.resize(rows.len() * rows.dim(), 0.0);
-    kernels.widen(rows, wide);
-    Rows::from_f32(wide, rows.dim())
 }

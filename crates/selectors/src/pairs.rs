@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use subsel_formats::RowSource;
-use subsel_kernels::{Block, Panel, PanelScratch};
+use subsel_kernels::{Block, Kernels, Panel, PanelScratch, Rows, Values};
 
 use crate::Error;
 use crate::context::Context;
@@ -171,6 +171,16 @@ pub(crate) fn walk<W>(
         }
     });
     failure.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).map_or(Ok(()), Err)
+}
+
+/// The rows as `f32`: as they lie, or in `wide`.
+pub(crate) fn widened<'a>(kernels: Kernels, rows: Rows<'a>, wide: &'a mut Vec<f32>) -> &'a [f32] {
+    if let Values::F32(values) = rows.values() {
+        return values;
+    }
+    wide.resize(rows.len() * rows.dim(), 0.0);
+    kernels.widen(rows, wide);
+    wide
 }
 
 /// Which tile goes with which run of later ones: runs long enough to use a panel several times, short enough that no

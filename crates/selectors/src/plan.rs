@@ -23,6 +23,8 @@ pub struct Shape {
     pub block_rows: usize,
     /// Bytes in which a method may keep what it would otherwise work out again.
     pub cache_bytes: u64,
+    /// Whether the processor multiplies bytes faster than `f32`.
+    pub fast_codes: bool,
 }
 
 impl Shape {
@@ -37,6 +39,7 @@ impl Shape {
             threads: ctx.threads().current_num_threads(),
             block_rows: ctx.block_rows(dim),
             cache_bytes: ctx.cache_bytes(),
+            fast_codes: ctx.kernels().has_fast_codes(),
         }
     }
 

@@ -23,7 +23,7 @@ fn threads_blocks_and_instruction_sets_change_no_pick() {
         for options in ["--threads 2", "--threads 3 --block-rows 1000", "--block-rows 17", "--block-rows 4096"] {
             assert_eq!(hash(options), expected, "{method} with {options}");
         }
-        for isa in ["scalar", "avx2", "avx512"] {
+        for isa in ["scalar", "avx2", "avx512", "avx512-vnni"] {
             let run = Run::of(dir.command(&select).env("SUBSEL_ISA", isa).output().expect("the program starts"));
             if run.code == Some(2) && run.stderr.contains("this processor has no") {
                 continue;
@@ -53,6 +53,6 @@ fn an_instruction_set_that_is_none_is_refused() {
     let dir = Dir::with_pool(10, 4);
     let run =
         Run::of(dir.command("select pool.npy -n 2").env("SUBSEL_ISA", "neon").output().expect("the program starts"));
-    let expected = "error: SUBSEL_ISA: instruction set must be scalar, avx2 or avx512, got `neon`\n";
+    let expected = "error: SUBSEL_ISA: instruction set must be scalar, avx2, avx512 or avx512-vnni, got `neon`\n";
     assert_eq!((run.code, run.stderr.as_str()), (Some(2), expected));
 }

@@ -11,7 +11,7 @@ macro_rules! verbs {
             match kernels.isa {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: a `Kernels` is made only for an instruction set that this processor has.
-                Isa::Avx512 => unsafe { x86::avx512::$name($($arg),*) },
+                Isa::Avx512 | Isa::Avx512Vnni => unsafe { x86::avx512::$name($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: as above.
                 Isa::Avx2 => unsafe { x86::avx2::$name($($arg),*) },

@@ -41,6 +41,8 @@ pub(super) trait Vector: Copy {
     unsafe fn load_f32_part(from: *const f32, len: usize) -> Self::F32;
     /// Sixteen halves, given by their bits, widened.
     unsafe fn load_f16(from: *const u16) -> Self::F32;
+    /// Sixteen whole numbers, rounded.
+    unsafe fn load_i32(from: *const i32) -> Self::F32;
     /// Sixteen values.
     unsafe fn store_f32(to: *mut f32, a: Self::F32);
     /// `a + b`.

@@ -255,6 +255,11 @@ impl Vector for Avx512 {
         unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
     }
     #[inline(always)]
+    unsafe fn load_i32(from: *const i32) -> Self::F32 {
+        // SAFETY: see above.
+        unsafe { _mm512_cvtepi32_ps(_mm512_loadu_si512(from.cast())) }
+    }
+    #[inline(always)]
     unsafe fn store_f32(to: *mut f32, a: Self::F32) {
         // SAFETY: see above.
         unsafe { _mm512_storeu_ps(to, a) }
@@ -429,6 +434,16 @@ impl Vector for Avx2 {
     unsafe fn load_f16(from: *const u16) -> Self::F32 {
         // SAFETY: see above.
         unsafe { [_mm256_cvtph_ps(_mm_loadu_si128(from.cast())), _mm256_cvtph_ps(_mm_loadu_si128(from.add(8).cast()))] }
+    }
+    #[inline(always)]
+    unsafe fn load_i32(from: *const i32) -> Self::F32 {
+        // SAFETY: see above.
+        unsafe {
+            [
+                _mm256_cvtepi32_ps(_mm256_loadu_si256(from.cast())),
+                _mm256_cvtepi32_ps(_mm256_loadu_si256(from.add(8).cast())),
+            ]
+        }
     }
     #[inline(always)]
     unsafe fn store_f32(to: *mut f32, a: Self::F32) {

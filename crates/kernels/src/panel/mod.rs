@@ -26,6 +26,7 @@
 
 mod both;
 mod centers;
+mod coarse;
 mod gains;
 mod least;
 mod pairs;
@@ -33,6 +34,7 @@ mod tiles;
 mod units;
 
 pub use centers::{Bounds, Nearest, Panel};
+pub use coarse::{Codes, CodesFrame, CodesPanel, CodesScratch};
 pub use gains::Levels;
 pub use tiles::PanelScratch;
 

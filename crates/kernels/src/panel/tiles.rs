@@ -80,7 +80,7 @@ impl PanelScratch {
 }
 
 /// The first `len` values of `buffer`, contents unspecified; grows it by no more than that takes.
-fn sized<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
+pub(super) fn sized<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
     if buffer.len() < len {
         buffer.reserve_exact(len - buffer.len());
         buffer.resize(len, T::default());

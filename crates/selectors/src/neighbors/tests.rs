@@ -2,6 +2,7 @@ use subsel_kernels::Isa;
 
 use super::*;
 use crate::context::Settings;
+use crate::random::Draws;
 use crate::testing::{LinePool, line_pool, matrix_pool, mixture_pool, values_of};
 
 fn checked<T>(pool: &LinePool, look: impl FnOnce(&CheckedPool<'_>, &Context) -> T) -> T {
@@ -98,8 +99,55 @@ fn tiles_threads_and_instructions_make_no_difference() {
             let settings = Settings { threads: Some(threads), isa: Some(isa), ..Settings::default() };
             let Ok(mut ctx) = Context::new(&settings) else { continue };
             let checked = CheckedPool::new(&pool.pool(), &mut ctx).unwrap_or_else(|error| panic!("{error}"));
-            let got = knn(&checked, k, &ctx).unwrap_or_else(|error| panic!("{error}"));
-            assert!(got == expected, "{} rows of {dim}, {isa:?}, {threads} threads", pool.pool().source.n_rows());
+            for first in [First::Fastest, First::Bytes] {
+                let got = knn_by(first, &checked, k, &ctx).unwrap_or_else(|error| panic!("{error}"));
+                let n = pool.pool().source.n_rows();
+                assert!(got == expected, "{n} rows of {dim}, {isa:?}, {threads} threads, {first:?}");
+            }
+        }
+    }
+}
+
+/// Small pools of any kind, by bytes.
+#[test]
+fn bytes_first_change_no_list() {
+    let ctx = Context::new(&Settings { threads: Some(1), ..Settings::default() });
+    let mut ctx = ctx.unwrap_or_else(|error| panic!("{error}"));
+    let mut draws = Draws::new(ctx.stream("pools"));
+    for case in 0..3000 {
+        let (n, dim) = (2 + draws.below(40) as usize, 1 + draws.below(70) as usize);
+        let far = [0.0, 0.0, 1e4, 1e7][draws.below(4) as usize];
+        let scale = [1.0, 1.0, 1e-3, 1e-30, 1e15, 1e30][draws.below(6) as usize];
+        let kind = draws.below(4);
+        let mut value = |place: usize| match kind {
+            // Values on a grid: distances in common. One value a row. Duplicates.
+            0 => draws.below(3) as f32,
+            1 if place % dim != (place / dim) % dim => 0.0,
+            2 => (place / dim % 5 * (place % dim)) as f32,
+            _ => draws.unit() as f32 - 0.5,
+        };
+        let values: Vec<f32> = (0..n * dim).map(|place| scale * (value(place) + far)).collect();
+        let k = 1 + draws.below(n as u64 - 1) as usize;
+        let pool = matrix_pool(values, dim);
+        let checked = CheckedPool::new(&pool.pool(), &mut ctx).unwrap_or_else(|error| panic!("{error}"));
+        let got = knn_by(First::Bytes, &checked, k, &ctx).unwrap_or_else(|error| panic!("{error}"));
+        assert!(got == naive_graph(&pool, dim, k), "case {case}: {n} rows of {dim}, kind {kind}, {far} {scale}");
+    }
+}
+
+/// As wide and as many as processors with fast products of bytes take by themselves.
+#[test]
+fn embeddings_have_the_lists_of_all_pairs() {
+    let (n, dim, k) = (2500, 70, 6);
+    let pool = mixture_pool(n, dim, 4);
+    let expected = naive_graph(&pool, dim, k);
+    for (isa, threads) in Isa::ALL.into_iter().flat_map(|isa| [1, 3].map(|threads| (isa, threads))) {
+        let settings = Settings { threads: Some(threads), isa: Some(isa), ..Settings::default() };
+        let Ok(mut ctx) = Context::new(&settings) else { continue };
+        let checked = CheckedPool::new(&pool.pool(), &mut ctx).unwrap_or_else(|error| panic!("{error}"));
+        for first in [First::Fastest, First::Bytes] {
+            let got = knn_by(first, &checked, k, &ctx).unwrap_or_else(|error| panic!("{error}"));
+            assert!(got == expected, "{isa:?}, {threads} threads, {first:?}");
         }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Scorer;
 use crate::Error;
+use crate::coarse::{self, Coarse};
 use crate::context::Context;
 use crate::method::{MethodInfo, ParamInfo, params_of};
 use crate::methods::prob_cover::{Ball, ClassCount, Delta, ball_sizes};
@@ -222,10 +223,11 @@ impl Scorer for Density {
 
     fn plan(&self, shape: &Shape) -> Work {
         let delta = self.delta.plan(shape, self.classes.count(None));
-        let counts = crate::pairs::bytes(shape) + 4 * shape.n as u64;
+        let counts = crate::pairs::bytes(shape) + Coarse::bytes(shape, 0) + 4 * shape.n as u64;
+        let ops = 0.5 * (shape.n as f64).powi(2) * shape.dim as f64;
         let work = Work {
             passes: delta.passes + 1.0,
-            panel_ops: delta.panel_ops + 0.5 * (shape.n as f64).powi(2) * shape.dim as f64,
+            panel_ops: delta.panel_ops + coarse::count_ops(shape, ops),
             bytes: delta.bytes.max(counts),
             ..delta
         };

@@ -94,8 +94,16 @@ fn deviations_are_those_of_the_book_over_chunks_and_stripes() {
 
 #[test]
 fn columns_come_in_stripes_as_memory_allows() {
-    let shape =
-        Shape { n: 1_000_000, dim: 256, value_bytes: 2, labeled: 0, threads: 2, block_rows: 2048, cache_bytes: 0 };
+    let shape = Shape {
+        n: 1_000_000,
+        dim: 256,
+        value_bytes: 2,
+        labeled: 0,
+        threads: 2,
+        block_rows: 2048,
+        cache_bytes: 0,
+        fast_codes: true,
+    };
     assert_eq!(medians::passes(&shape), 16.0);
     let pool = mixture_pool(50, 3, 1);
     let ctx = Context::new(&Settings::default()).unwrap_or_else(|error| panic!("{error}"));

@@ -2,11 +2,12 @@
 
 use std::collections::BinaryHeap;
 
-use subsel_kernels::{Block, Panel, PanelScratch, Rows};
+use subsel_kernels::{Block, Kernels, Panel, PanelScratch, Rows};
 
 use crate::Error;
+use crate::coarse::{Coarse, CoarseWorker, First};
 use crate::context::Context;
-use crate::pairs::{self, Merge};
+use crate::pairs::{self, Merge, Tiles};
 use crate::plan::Shape;
 use crate::pool::CheckedPool;
 use crate::scan::{self, BlockAt};
@@ -89,26 +90,71 @@ impl Worker {
     }
 }
 
+/// Buffers of one worker that compares tiles.
+#[derive(Default)]
+struct PairWorker {
+    scratch: PanelScratch,
+    coarse: CoarseWorker,
+    wide: Vec<f32>,
+}
+
+impl PairWorker {
+    /// Counts the pairs of two tiles below the limit, for the rows of both.
+    fn count(
+        &mut self,
+        kernels: Kernels,
+        tiles: &Tiles<'_>,
+        coarse: Option<&Coarse>,
+        limit: f64,
+        of_rows: &mut [u32],
+        of_panel: &mut [u32],
+    ) {
+        let PairWorker { scratch, coarse: worker, wide } = self;
+        let Some(coarse) = coarse else {
+            let (rows, sq_norms) = (tiles.rows.rows, Some(tiles.sq_norms));
+            return kernels.count_within(rows, sq_norms, tiles.panel, limit, scratch, of_rows, of_panel);
+        };
+        let values = pairs::widened(kernels, tiles.rows.rows, wide);
+        let dim = tiles.panel.dim();
+        let (codes, panel, scratch) = coarse.pair(kernels, tiles, worker);
+        kernels.coarse_count_within(codes, panel, limit, scratch, of_rows, of_panel, |row, column| {
+            let x = &values[row * dim..(row + 1) * dim];
+            kernels.sq_dist_below(x, tiles.panel.center(column), limit).is_some()
+        });
+    }
+}
+
 /// How many rows lie in the ball of each row, itself among them: those whose canonical squared distance is below
 /// `limit`. One look at each pair of rows.
 ///
 /// # Errors
 /// Reading, interruption.
 pub(crate) fn ball_sizes(pool: &CheckedPool<'_>, limit: f64, ctx: &Context) -> Result<Vec<u32>, Error> {
+    ball_sizes_by(First::Fastest, pool, limit, ctx)
+}
+
+/// As [`ball_sizes`], by the products named first.
+pub(super) fn ball_sizes_by(
+    first: First,
+    pool: &CheckedPool<'_>,
+    limit: f64,
+    ctx: &Context,
+) -> Result<Vec<u32>, Error> {
     let mut sizes = vec![0; pool.len()];
     let how = Merge { nothing: 0, merge: |total: &mut u32, more| *total += more };
+    let tiles = pairs::tiles(0..pool.len(), pool.dim());
+    let coarse = Coarse::for_counts(pool, tiles.len(), limit, first, ctx)?;
     pairs::for_pairs(
         pool,
         pool.sq_norms(),
-        &pairs::tiles(0..pool.len(), pool.dim()),
+        &tiles,
         |_, _| true,
         ctx,
         how,
         &mut sizes,
-        PanelScratch::default,
-        |scratch, tiles, of_rows, of_panel| {
-            let sq_norms = Some(tiles.sq_norms);
-            ctx.kernels().count_within(tiles.rows.rows, sq_norms, tiles.panel, limit, scratch, of_rows, of_panel);
+        PairWorker::default,
+        |worker, tiles, of_rows, of_panel| {
+            worker.count(ctx.kernels(), tiles, coarse.as_ref(), limit, of_rows, of_panel)
         },
     )?;
     Ok(sizes)
@@ -428,6 +474,6 @@ impl<'p> Cover<'p> {
         let pending = (shape.n.min(PENDING) * shape.dim) as u64 * 4;
         let workers = PanelScratch::bytes(shape.block_rows.min(shape.n), group, shape.dim) * shape.threads as u64;
         // A sum, though they follow each other: allocators keep what was freed.
-        30 * shape.n as u64 + pairs::bytes(shape) + panel + pending + workers
+        30 * shape.n as u64 + pairs::bytes(shape) + Coarse::bytes(shape, 0) + panel + pending + workers
     }
 }

@@ -1,5 +1,9 @@
+use subsel_kernels::{Isa, Kernels};
+
+use super::cover::ball_sizes_by;
 use super::*;
 use crate::clustering::KMeans;
+use crate::coarse::First;
 use crate::context::Settings;
 use crate::pool::Pool;
 use crate::random::{Draws, Stream};
@@ -217,4 +221,37 @@ fn settings_that_break_a_rule_are_refused() {
     }
     let classes = ProbCover { classes: ClassCount::Count(1), ..ProbCover::default() };
     assert!(matches!(classes.check(), Err(Error::Param { param: "classes", .. })));
+}
+
+#[test]
+fn balls_hold_the_same_rows_whatever_products_go_first() {
+    let far: Vec<f32> = values_of(&mixture_pool(900, 6, 8)).iter().map(|v| v + 1e4).collect();
+    let huge: Vec<f32> = (0..300 * 3).map(|i| if i / 3 == 77 { 1e30 } else { (i % 7) as f32 }).collect();
+    let pools = [(mixture_pool(3000, 64, 6), 64), (matrix_pool(far, 6), 6), (matrix_pool(huge, 3), 3)];
+    for (pool, dim) in pools {
+        let values = values_of(&pool);
+        let from = |x: &[f32]| {
+            let mut sq_dists = vec![0.0; values.len() / dim];
+            Kernels::best().sq_dists(x, &values, &mut sq_dists);
+            sq_dists
+        };
+        let mut some = from(&values[..dim])[1..200].to_vec();
+        some.sort_by(f64::total_cmp);
+        for limit in [some[0], some[10].next_up(), some[100], f64::INFINITY] {
+            let sizes = |isa: Isa, threads: usize, first: First| {
+                let settings = Settings { threads: Some(threads), isa: Some(isa), ..Settings::default() };
+                let mut ctx = Context::new(&settings).ok()?;
+                let checked = CheckedPool::new(&pool.pool(), &mut ctx).unwrap_or_else(|error| panic!("{error}"));
+                Some(ball_sizes_by(first, &checked, limit, &ctx).unwrap_or_else(|error| panic!("{error}")))
+            };
+            let count = |x: &[f32]| from(x).into_iter().filter(|sq_dist| *sq_dist < limit).count() as u32;
+            let expected: Vec<u32> = values.chunks_exact(dim).map(count).collect();
+            for (isa, threads) in Isa::ALL.into_iter().flat_map(|isa| [1, 3].map(|threads| (isa, threads))) {
+                for first in [First::Fastest, First::Bytes] {
+                    let got = sizes(isa, threads, first);
+                    assert!(got.is_none_or(|got| got == expected), "{isa:?}, {threads} threads, {first:?}, {limit}");
+                }
+            }
+        }
+    }
 }
