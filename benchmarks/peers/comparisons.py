@@ -115,8 +115,13 @@ def facility_location(peers, data):
     if data.name == "cifar10" and is_known:
         bench = peers.bench_id("facility-location cosine", data, BUDGET)
         measure = on_picks(partial(served, exponent=1), data.unit)
-        ours = peers.ours("facility-location:similarity=cosine", BUDGET, data, rounds=1)
-        peers.compare(bench, [ours], over_runs(measure))
+        method = "facility-location:similarity=cosine"
+        ours = [
+            peers.ours(method, BUDGET, data, rounds=1),
+            peers.ours(method, BUDGET, data, rounds=1, options=["--max-memory", "8GB"], how=", --max-memory 8GB"),
+            peers.ours(f"{method},neighbors=32", BUDGET, data, rounds=1),
+        ]
+        peers.compare(bench, ours, over_runs(measure))
         peers.chance(bench, data, BUDGET, measure)
 
 
@@ -133,8 +138,10 @@ def neighbors(peers, data):
     bench = peers.bench_id("neighbors k=20", data, k)
     one_cluster = peers.setting.scratch / "one-cluster.npy"
     np.save(one_cluster, np.zeros(len(data.X), dtype=np.uint8))
+    options = ["--labels", str(one_cluster)]
     contenders = [
-        peers.ours("typiclust:clusters=labels", 1, data, options=["--labels", str(one_cluster)]),
+        peers.ours("typiclust:clusters=labels", 1, data, options=options),
+        peers.ours("typiclust:clusters=labels", 1, data, options=options, isa="avx512", how=", f32 products only"),
         peers.peer("faiss-flat", "faiss-cpu", k, data, "--unit"),
         peers.peer("faiss-flat", "faiss-cpu", k, data, "--unit", "--blocks", "4096", how=", blocks of 4096"),
     ]

@@ -88,14 +88,14 @@ impl KMeans {
         let (n, d, k) = (shape.n as f64, shape.dim as f64, self.k as f64);
         let sampled = if shape.n > 2 * sample_rows(self.k) { sample_rows(self.k) as f64 / n } else { 0.0 };
         // As measured: of later iterations the bounds spare most rows.
-        let whole = (self.iterations as f64).min(40.0) + sampled * SAMPLE_ITERATIONS as f64;
+        let whole = (self.iterations as f64).min(45.0) + sampled * SAMPLE_ITERATIONS as f64;
         let trials = seeding::trials(self.k) as f64;
         // The view of the sample: what is known of each row, and what drew it.
         let sample = if shape.n > 2 * sample_rows(self.k) { 80 * sample_rows(self.k) as u64 } else { 0 };
         Work {
             passes: 2.0 * whole + 4.0,
             gathered: n * (self.iterations as f64 - whole).clamp(0.0, 30.0) / 20.0 + 8.0 * k * trials,
-            panel_ops: whole * n * d * k + n * d,
+            panel_ops: whole * n * d * k + n * d + seeding::panel_ops(shape, self.k),
             canonical_ops: 2.0 * whole * n * d / shape.threads as f64 + k * k * d * trials,
             bytes: seeding::bytes(shape, self.k).max(Lloyd::bytes(shape, self.k) + 4 * shape.n as u64)
                 + sample

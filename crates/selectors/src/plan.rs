@@ -90,6 +90,9 @@ pub struct Plan {
 /// What the program holds before it has read anything, threads' stacks included.
 const PROGRAM_BYTES: u64 = 6 << 20;
 
+/// Passes that checking the pool costs as much as.
+const CHECKING: f64 = 8.0;
+
 /// Bytes of a pick and of its line in an output table.
 const PICK_BYTES: u64 = 400;
 
@@ -104,7 +107,8 @@ pub(crate) fn plan_work(method: String, work: Work, shape: &Shape, budget: usize
     let values = n * shape.dim as f64;
     let passes = 1.0 + work.passes;
     let threads = shape.threads as f64;
-    let secs = passes * values / (rates.values_per_sec * threads)
+    // Checking (norms, hashes, duplicates, values that are no numbers) costs what so many passes do.
+    let secs = (CHECKING + work.passes) * values / (rates.values_per_sec * threads)
         + work.panel_ops / (rates.panel_ops_per_sec * threads)
         + work.canonical_ops / rates.canonical_ops_per_sec
         + work.gathered * rates.gather_secs;

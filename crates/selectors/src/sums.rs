@@ -11,6 +11,7 @@ use crate::scan;
 use crate::selection::{Pick, Reason};
 use crate::shrinking::TIE;
 use crate::start;
+use crate::unit::keeps_rows;
 
 /// How alike two rows are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -133,8 +134,8 @@ impl<'p> Sums<'p> {
         // Canonical work is shared by all threads here. An exponential costs about what 16 multiply-adds do.
         let all_pairs = if is_linear { 0.0 } else { n * n * (d + 16.0) };
         Work {
-            // Scaling, widening and summing cost a pass what reading costs several times.
-            passes: 2.0 + 4.0 * taken,
+            // Scaling, widening and summing cost a pass what reading costs several times; scaled rows may be kept.
+            passes: 2.0 + if keeps_rows(shape.n, shape.dim, shape.cache_bytes) { 2.0 } else { 4.0 } * taken,
             gathered: taken,
             canonical_ops: (all_pairs + n * d * (1.0 + taken)) / shape.threads as f64,
             bytes: 25 * shape.n as u64 + (panel + workers) as u64,

@@ -148,7 +148,7 @@ impl<'p> Lloyd<'p> {
     pub(super) fn bytes(shape: &Shape, k: usize) -> u64 {
         let (workers, block) = (shape.threads as u64, shape.block_rows.min(shape.n));
         // A matrix product packs its operands into memory of its own.
-        let packed = 4 * shape.dim.min(512) * (block.min(1024) + k.min(512));
+        let packed = 4 * shape.dim.min(512) * (block.min(1024) + k.min(512)) + (1 << 20);
         let buffers = (block * (4 * shape.dim + 60) + packed) as u64 + PanelScratch::bytes(block, k, shape.dim);
         let changes = scan::MOST_AHEAD as u64 * workers * Changes::bytes(k, shape.dim);
         (12 * shape.n + k * (8 * shape.dim + 24)) as u64 + changes + workers * buffers

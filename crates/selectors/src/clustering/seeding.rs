@@ -37,6 +37,12 @@ pub(super) fn seed(pool: &CheckedPool<'_>, k: usize, ctx: &Context, stream: Stre
     }
 }
 
+/// Multiply-adds of products, as many as take the time: those with few columns run at a quarter of the best rate.
+pub(super) fn panel_ops(shape: &Shape, k: usize) -> f64 {
+    let tried = if trials(k) == 1 { 0 } else { k * (trials(k) + 1) };
+    4.0 * (tried * shape.n.min(SAMPLE) * shape.dim) as f64
+}
+
 pub(super) fn bytes(shape: &Shape, k: usize) -> u64 {
     let sample = if trials(k) == 1 { 0 } else { shape.n.min(SAMPLE) };
     let scratch = PanelScratch::bytes(shape.block_rows.min(sample), trials(k) + 1, shape.dim) * shape.threads as u64;

@@ -304,7 +304,7 @@ impl<'p> Gains<'p> {
         let picks = budget as f64;
         // As measured: one look at all pairs at the start, if needed, one after the first pick; then rows that come up,
         // and all pairs again when that has cost as much.
-        let pairs = if bounds_at_start { 0.5 } else { 0.0 } + if budget > 1 { 0.5 + 0.33 * picks.ln() } else { 0.0 };
+        let pairs = if bounds_at_start { 0.5 } else { 0.0 } + if budget > 1 { 0.7 + 0.26 * picks.sqrt() } else { 0.0 };
         if Table::fits(shape.n, shape.dim, shape.cache_bytes) && pairs > 0.0 {
             return Work {
                 passes: 3.0 + picks + (shape.labeled as f64 / 256.0).ceil(),

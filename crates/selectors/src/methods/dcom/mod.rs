@@ -237,7 +237,7 @@ impl Selector for Dcom {
             passes: radii.passes + 1.0 + (budget + shape.labeled / 1024) as f64,
             gathered: radii.gathered + 100.0 * budget as f64,
             // Half for the sizes of the balls; how much for the covered rows depends on the radius.
-            panel_ops: radii.panel_ops + 0.75 * n * n * d,
+            panel_ops: radii.panel_ops + 0.4 * n * n * d,
             bytes: RowScale::bytes(shape) + 24 * shape.n as u64 + radii.bytes.max(Cover::bytes(shape)),
             ..radii
         }

@@ -110,8 +110,9 @@ impl Selector for GramSchmidt {
         // About two trials a pick, each against all directions so far, plus making the direction (two projections).
         let trials = if self.norm == NormName::Linf { 8.0 } else { 2.0 };
         let per_pass = pass_len * pass_len / 2.0 * d * (trials + 4.0);
-        // A complete basis means that every row was once brought up to date.
-        let exhausting = (passes - 1.0) * shape.n as f64 * d * d;
+        // A complete basis means that nothing is left of any row; rows are found to be so as they are drawn: of most
+        // bounds are near nothing by then.
+        let exhausting = (passes - 1.0) * shape.n as f64 * d * d / 32.0;
         let driver = match self.pick {
             PickRule::Drawn => Drawn::bytes(shape.n),
             PickRule::Largest => Largest::bytes(shape.n),

@@ -186,7 +186,8 @@ impl<'p> Linear<'p> {
         let block = shape.block_rows.min(shape.n) * 4 + 8 + 8 * MOST_STEP;
         Work {
             passes: if is_full { b } else { b / 24.0 },
-            gathered: 8.0 * b,
+            // At first rows of one length are alike, so that most come up.
+            gathered: 8.0 * b + 2.0 * n,
             panel_ops: 0.0,
             // A row in the end accounts for every direction, or is dismissed by some; passes are shared by threads.
             canonical_ops: n * d * rank / shape.threads as f64 + rank * rank * d,

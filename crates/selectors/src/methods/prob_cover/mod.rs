@@ -200,7 +200,7 @@ impl Selector for ProbCover {
             passes: delta.passes + 1.0 + (budget + shape.labeled / 1024) as f64,
             gathered: delta.gathered + 100.0 * budget as f64,
             // Half for the sizes of the balls; how much for the covered rows depends on the radius.
-            panel_ops: delta.panel_ops + coarse::count_ops(shape, 0.5 * n * n * d) + 0.25 * n * n * d,
+            panel_ops: delta.panel_ops + coarse::count_ops(shape, 0.5 * n * n * d) + 0.1 * n * n * d,
             canonical_ops: delta.canonical_ops,
             bytes: RowScale::bytes(shape) + delta.bytes.max(Cover::bytes(shape)),
         }
