@@ -70,10 +70,10 @@ class Peers:
             self.sets = [Data("cifar10", pools.CIFAR10), Data("agnews", AGNEWS)]
         self.methods = methods(setting.program)
 
-    def ours(self, method, n, data, rounds=3, options=(), isa=None, how=""):
+    def ours(self, method, n, data, rounds=3, options=(), isa=None, how="", seed="{turn}"):
         """`isa`: an instruction set other than the best of the processor."""
         command = self.setting.subsel("", method, n, self.threads, pool=data.file).command
-        command[command.index("--seed") + 1] = "{turn}"
+        command[command.index("--seed") + 1] = seed
         command = [*(["env", f"SUBSEL_ISA={isa}"] if isa else []), *command]
         return Contender("subsel", [*command, *options], rounds, how=f" {method}{how}")
 

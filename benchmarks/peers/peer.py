@@ -103,7 +103,7 @@ def faiss_kmeans(args):
         kmeans = faiss.Kmeans(
             X.shape[1], args.n, niter=args.iterations, seed=1234 + args.seed, max_points_per_centroid=len(X)
         )
-        kmeans.train(X)
+        kmeans.train(X, init_centroids=X[np.load(args.start_rows)] if args.start_rows else None)
         return kmeans.centroids
 
     return work
@@ -137,6 +137,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--delta", type=float)
+    parser.add_argument("--start-rows", help="faiss: npy file of the rows that centers start from")
     parser.add_argument("--iterations", type=int, default=25)
     parser.add_argument("--blocks", type=int, help="faiss: rows of the blocks of its matrix products")
     parser.add_argument("--unit", action="store_true", help="scale rows to unit length first")

@@ -165,7 +165,7 @@ pub(crate) struct VerifyArgs {
     /// Worker threads [default: as many as the machine has]
     #[arg(long, value_name = "T")]
     pub(crate) threads: Option<usize>,
-    /// Refuse to run beyond this much memory, such as 8GB [default: half of what is available]
+    /// Memory to use, such as 8GB: less is refused, more lets methods keep what saves time [default: half of what is available, 1GiB of it for that]
     #[arg(long, value_name = "SIZE", value_parser = crate::memory::parse_bytes)]
     pub(crate) max_memory: Option<u64>,
     /// Say nothing but the verdict
@@ -397,7 +397,7 @@ pub(crate) struct RunArgs {
     /// Rows read at once by a worker
     #[arg(long, value_name = "ROWS", hide = true)]
     pub(crate) block_rows: Option<usize>,
-    /// Refuse to run beyond this much memory, such as 8GB [default: half of what is available]
+    /// Memory to use, such as 8GB: less is refused, more lets methods keep what saves time [default: half of what is available, 1GiB of it for that]
     #[arg(long, value_name = "SIZE", value_parser = crate::memory::parse_bytes, help_heading = "Running")]
     pub(crate) max_memory: Option<u64>,
 }

@@ -9,7 +9,7 @@ mod seeding;
 #[cfg(test)]
 mod tests;
 
-use subsel_kernels::Panel;
+use subsel_kernels::{Block, Panel};
 
 use crate::Error;
 use crate::context::Context;
@@ -80,6 +80,16 @@ impl KMeans {
             rows.sort_unstable();
             centers = iterate(&pool.keep(rows), centers, self.iterations.min(SAMPLE_ITERATIONS), ctx)?.centers;
         }
+        iterate(pool, centers, self.iterations, ctx)
+    }
+
+    /// Clusters all rows of `pool` from the centers that these rows are, with all rows in every iteration.
+    ///
+    /// # Errors
+    /// Reading, interruption.
+    pub(crate) fn fit_from(&self, pool: &CheckedPool<'_>, rows: &[usize], ctx: &Context) -> Result<Clustering, Error> {
+        let mut centers = Vec::new();
+        pool.gather_f32(ctx, rows, &mut Block::default(), &mut centers)?;
         iterate(pool, centers, self.iterations, ctx)
     }
 
@@ -178,7 +188,7 @@ fn reseed_empty(
     sq_dists.iter().enumerate().for_each(|(row, &sq)| farthest.push((crate::top::Key(-sq), row)));
     let rows: Vec<usize> = farthest.into_sorted().into_iter().map(|(_, row)| row).collect();
     let mut wide = Vec::new();
-    pool.gather_f32(ctx, &rows, &mut subsel_kernels::Block::default(), &mut wide)?;
+    pool.gather_f32(ctx, &rows, &mut Block::default(), &mut wide)?;
     for (cluster, row) in empty.iter().zip(wide.chunks_exact(pool.dim())) {
         next[cluster * pool.dim()..(cluster + 1) * pool.dim()].copy_from_slice(row);
     }

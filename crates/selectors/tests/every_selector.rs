@@ -29,6 +29,7 @@ fn methods() -> Vec<String> {
         "norm+gram-schmidt",
         "k-means-pp+random:refine=3",
         "k-means-centers:iterations=2",
+        "k-means-centers:start=random,iterations=3",
         "k-means-centers+k-center",
         "random+k-means-centers",
         "typiclust:distance=euclidean,max_clusters=7",

@@ -9,6 +9,7 @@ use crate::Error;
 use crate::clustering::{Clustering, KMeans};
 use crate::context::Context;
 use crate::method::{MethodInfo, ParamInfo, Selector, params_of};
+use crate::methods::random::draw_uniform;
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
 use crate::selection::{Pick, Reason};
@@ -28,12 +29,30 @@ pub(crate) static INFO: MethodInfo = MethodInfo {
     cost: "time O(iterations n d k), memory O(n + k d threads), k = labeled + budget",
     source: "common practice; MacQueen, Some methods for classification and analysis of multivariate observations, 1967",
     not_when: "a large share of the pool is kept: random is as good there and free",
-    params: &[ParamInfo {
-        name: "iterations",
-        values: "a count, at least 1",
-        doc: "Lloyd iterations at most; fewer where centers stand still",
-    }],
+    params: &[
+        ParamInfo {
+            name: "iterations",
+            values: "a count, at least 1",
+            doc: "Lloyd iterations at most; fewer where centers stand still",
+        },
+        ParamInfo {
+            name: "start",
+            values: "k-means-pp or random",
+            doc: "centers drawn far apart and refined on a sample, or random rows, told in the manifest, as a start that other programs can share",
+        },
+    ],
 };
+
+/// Where centers start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Begin {
+    /// k-means++, refined on a sample of a large pool.
+    #[default]
+    KMeansPp,
+    /// Rows drawn uniformly, recorded as `start_rows`.
+    Random,
+}
 
 /// Clusters the pool by k-means into one cluster per row to pick (and per labeled row) and takes the row nearest to
 /// each center, clusters without a labeled row and large clusters first.
@@ -51,11 +70,13 @@ pub(crate) static INFO: MethodInfo = MethodInfo {
 pub struct KMeansCenters {
     /// Lloyd iterations at most. Default: 100.
     pub iterations: usize,
+    /// Where centers start. Default: [`Begin::KMeansPp`].
+    pub start: Begin,
 }
 
 impl Default for KMeansCenters {
     fn default() -> Self {
-        KMeansCenters { iterations: 100 }
+        KMeansCenters { iterations: 100, start: Begin::KMeansPp }
     }
 }
 
@@ -97,7 +118,18 @@ impl Selector for KMeansCenters {
         picks: &mut Vec<Pick>,
     ) -> Result<(), Error> {
         let settings = self.clusters(pool.labeled().len(), budget, pool.len());
-        let clustering = settings.fit(pool, ctx, ctx.stream("k-means"))?;
+        let stream = ctx.stream("k-means");
+        let clustering = match self.start {
+            Begin::KMeansPp => settings.fit(pool, ctx, stream)?,
+            Begin::Random => {
+                let drawn = draw_uniform(pool, stream, 0..pool.len(), settings.k);
+                let mut rows: Vec<usize> = drawn.into_iter().map(|(_, row)| row).collect();
+                rows.sort_unstable();
+                let numbers: Vec<usize> = rows.iter().map(|row| pool.global(*row)).collect();
+                ctx.record("start_rows", numbers);
+                settings.fit_from(pool, &rows, ctx)?
+            }
+        };
         ctx.record("clusters", clustering.sizes.len());
         ctx.record("iterations", clustering.iterations);
         ctx.record("rows_looked_at", clustering.looked_at);
