@@ -95,7 +95,8 @@ impl Selector for KCenter {
         };
         Work {
             passes: refreshes + self.start.passes(),
-            gathered: 100.0 * budget as f64,
+            // Bounds come from one pass, and at first most rows come up.
+            gathered: 100.0 * budget as f64 + 0.7 * n,
             panel_ops: n * d * taken as f64,
             canonical_ops: 100.0 * budget as f64 * d * 16.0,
             bytes: Nearest::bytes(shape, taken) + Largest::bytes(shape.n),
