@@ -162,7 +162,7 @@ def neighbors(peers, data):
 
 
 def k_means(peers, data):
-    """faiss starts from random rows, ours from k-means++ refined on a sample: neither takes the other's start. So besides
+    """faiss starts from random rows, ours from k-means++ refined on a sample: each from its own start. So besides
     both with their defaults, ours runs for as few iterations as bring it to the inertia that faiss ends with."""
     for k in (500, BUDGET) if data.name == "cifar10" else (BUDGET,):
         bench = peers.bench_id("k-means", data, k)

@@ -49,9 +49,10 @@ pub(crate) fn run(args: DedupArgs) -> Result<ExitCode, Failure> {
     let mut ctx = args.run.context()?;
     let mut loaded = load(&request, &side, args.read.scratch.as_deref())?;
     let (loaded, pool) = loaded.pool();
-    let plan = dedup::plan(&rule, &Shape::of(&pool, &ctx), &Rates::measure(&ctx));
-    let planned_bytes = plan.peak_bytes + loaded.bytes();
-    memory::check(planned_bytes, args.run.max_memory)?;
+    let rates = Rates::measure(&ctx);
+    let planned = |shape: &Shape| dedup::plan(&rule, shape, &rates).peak_bytes + loaded.bytes();
+    let planned_bytes = memory::grant(&pool, &mut ctx, args.run.max_memory, planned)?;
+    let plan = dedup::plan(&rule, &Shape::of(&pool, &ctx), &rates);
     if plan.secs > crate::plan::LONG_SECS && !args.say.quiet {
         let secs = secs_text(plan.secs);
         messages::note(&format!("comparing all rows will take about {secs}; `--clusters` looks within clusters only"));

@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use subsel::plan::Shape;
+use subsel::{Context, Pool};
+
 use crate::failure::Failure;
 
 /// Reads a size such as `8GB`, `500MB`, `1.5GiB` or `4G`. `G` and `GiB` are 2^30 bytes, `GB` is 10^9.
@@ -59,6 +62,20 @@ pub(crate) fn check(need: u64, asked: Option<u64>) -> Result<(), Failure> {
 pub(crate) fn cache_bytes(least: u64, asked: Option<u64>) -> u64 {
     let left = allowed(asked).saturating_sub(least);
     if asked.is_some() { left } else { left.min(subsel::CACHE_BYTES) }
+}
+
+/// Refuses a run that needs more than it may take, and else lets it keep things in what is left. `planned` tells its
+/// bytes; those it may come to are given back.
+pub(crate) fn grant(
+    pool: &Pool<'_>,
+    ctx: &mut Context,
+    asked: Option<u64>,
+    planned: impl Fn(&Shape) -> u64,
+) -> Result<u64, Failure> {
+    let least = planned(&Shape { cache_bytes: 0, ..Shape::of(pool, ctx) });
+    check(least, asked)?;
+    ctx.set_cache_bytes(cache_bytes(least, asked));
+    Ok(planned(&Shape::of(pool, ctx)))
 }
 
 /// Bytes that this process could take: of the machine, of its control group and under its own limits.
@@ -149,6 +166,19 @@ mod tests {
         for text in ["", "GB", "-1GB", "8 parsecs", "0", "1e9"] {
             assert!(parse_bytes(text).is_err(), "{text} was taken");
         }
+    }
+
+    #[test]
+    fn what_is_left_may_be_kept_and_no_more() {
+        let source = subsel_formats::MemorySource::new(vec![1.0_f32; 6], 2).unwrap_or_else(|error| panic!("{error}"));
+        let (pool, settings) = (Pool::new(&source), subsel::Settings::default());
+        let mut ctx = Context::new(&settings).unwrap_or_else(|error| panic!("{error}"));
+        let planned = |shape: &Shape| 100 + shape.cache_bytes.min(1000);
+        for (asked, total, kept) in [(100, 100, 0), (140, 140, 40), (5000, 1100, 4900)] {
+            assert!(grant(&pool, &mut ctx, Some(asked), planned).is_ok_and(|bytes| bytes == total), "{asked}");
+            assert_eq!(ctx.cache_bytes(), kept);
+        }
+        assert!(grant(&pool, &mut ctx, Some(99), planned).is_err());
     }
 
     #[test]

@@ -109,12 +109,12 @@ impl Order<'_> {
         ctx: &mut Context,
         limit: &MemoryLimit,
     ) -> Result<u64, Failure> {
-        let bare = Shape { cache_bytes: 0, ..Shape::of(pool, ctx) };
+        let shape = Shape::of(pool, ctx);
         let rates = Rates::measure(ctx);
         let runs = self.runs(loaded.candidates())?;
         let (constraints, most) = (&loaded.constraints, runs.iter().copied().max().unwrap_or(0));
         let depth = |budget| constraints.depth(self.selector, budget, loaded.candidates());
-        let beside = loaded.bytes() + limit.output_bytes + constraints.bytes(bare.n, bare.dim, most);
+        let beside = loaded.bytes() + limit.output_bytes + constraints.bytes(shape.n, shape.dim, most);
         let planned = |shape: &Shape| {
             let mut plans: Vec<plan::Plan> =
                 runs.iter().map(|&budget| plan::plan(self.selector, shape, depth(budget), &rates)).collect();
@@ -122,11 +122,9 @@ impl Order<'_> {
             let need = plans.iter().map(|plan| plan.peak_bytes).max().unwrap_or(0) + beside;
             (plans, need)
         };
-        let (_, least) = planned(&bare);
-        memory::check(least, limit.max_memory)?;
-        ctx.set_cache_bytes(memory::cache_bytes(least, limit.max_memory));
+        let need = memory::grant(pool, ctx, limit.max_memory, |shape| planned(shape).1)?;
         let shape = Shape::of(pool, ctx);
-        let (plans, need) = planned(&shape);
+        let (plans, _) = planned(&shape);
         let secs: f64 = plans.iter().map(|plan| plan.secs).sum();
         if let (true, Some(&budget)) = (secs > crate::plan::LONG_SECS, runs.iter().max()) {
             messages::note(&crate::plan::long_run(self.selector, &shape, budget, &rates, secs));

@@ -50,9 +50,9 @@ pub(crate) fn run(args: ScoreArgs) -> Result<ExitCode, Failure> {
     let mut ctx = args.run.context()?;
     let mut loaded = load(&request, &side, args.read.scratch.as_deref())?;
     let (loaded, pool) = loaded.pool();
-    let planned_bytes =
-        scores::plan(&*scorer, &Shape::of(&pool, &ctx), &Rates::measure(&ctx)).peak_bytes + loaded.bytes();
-    memory::check(planned_bytes, args.run.max_memory)?;
+    let rates = Rates::measure(&ctx);
+    let planned = |shape: &Shape| scores::plan(&*scorer, shape, &rates).peak_bytes + loaded.bytes();
+    let planned_bytes = memory::grant(&pool, &mut ctx, args.run.max_memory, planned)?;
 
     let watched = progress::watch(&mut ctx, args.say.quiet);
     let outcome = CheckedPool::new(&pool, &mut ctx).and_then(|checked| {
