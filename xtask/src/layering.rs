@@ -5,11 +5,12 @@
 use std::path::Path;
 
 /// Our packages from the bottom up. A package may depend on those of earlier lines only.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &["subsel-kernels"],
     &["subsel-formats"],
     &["subsel"],
     &["subsel-metrics"],
+    &["subsel-report"],
     &["subsel-nets"],
     &["subsel-cli", "subsel-python", "subsel-explorer"],
 ];

@@ -1,0 +1,1 @@
+//! Pages and plots: what a selection or a comparison looks like.
