@@ -1,7 +1,7 @@
 //! Judge selections, without labels and with them, and compare methods with error bars.
 //!
-//! [`Judge`] measures what needs no labels: coverage, likeness to the pool, redundancy. [`Evaluator`] says what is learned
-//! from the picked rows, [`ClassSpread`] how their labels are spread.
+//! [`Judge`] measures what needs no labels: coverage, likeness to the pool, redundancy. [`ClassSpread`] tells how
+//! labels are spread. An [`Evaluator`] learns from the picked rows and is examined on others: [`evaluators`].
 //!
 //! ```
 //! use subsel::{CheckedPool, Context, Pool, Settings};
@@ -22,8 +22,9 @@
 
 mod classes;
 mod evaluator;
+pub mod evaluators;
 mod unlabeled;
 
 pub use classes::ClassSpread;
-pub use evaluator::{Evaluation, Evaluator, Task};
+pub use evaluator::{Evaluation, Evaluator, Examples, Standard, Task, all as all_evaluators, evaluator};
 pub use unlabeled::{Better, Judge, JudgeSettings, Metric, UnknownMetric};
