@@ -33,6 +33,9 @@ pub struct Data {
     pub features: String,
     /// Classes of the pool.
     pub labels: Option<String>,
+    /// Whether the file of classes goes on beyond the rows of the pool.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub first_labels: bool,
     /// Embeddings of the test rows.
     pub test_features: Option<String>,
     /// Their classes.

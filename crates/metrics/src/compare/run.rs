@@ -103,7 +103,7 @@ impl Arranged {
         let mut known: Vec<usize> = self.budgets.iter().filter_map(|budget| budget.resolve(candidates).ok()).collect();
         known.sort_unstable();
         known.dedup();
-        if self.evaluators.is_empty() || known.is_empty() {
+        if self.evaluators.is_empty() || known.is_empty() || self.methods.len() < 2 {
             return Vec::new();
         }
         let last = known[known.len() - 1];
