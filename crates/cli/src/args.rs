@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// List the methods, or tell everything about one.
     Methods(MethodsArgs),
+    /// Hold methods side by side over budgets and seeds: means, differences to random, labels saved.
+    Compare(Box<CompareArgs>),
     /// Write the chosen rows of tables (Parquet shards, npy, csv, jsonl, txt) with all their columns.
     Take(TakeArgs),
     /// Write a pool in another format.
@@ -106,6 +108,61 @@ pub(crate) struct ScoreArgs {
     /// Where the scores go: .npy or .txt (one number per row, as --scores reads them), .parquet, .csv or .jsonl
     #[arg(short, long, value_name = "FILE", default_value = "scores.npy", help_heading = "Output")]
     pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) say: SayArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// `subsel compare`.
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
+    /// The methods, such as norm,typiclust,prob-cover:delta=0.6+norm; random is always among them
+    #[arg(short, long, value_name = "METHODS", help_heading = "What to compare")]
+    pub(crate) methods: Vec<String>,
+    /// The budgets: counts or percentages of the candidates, such as 10,20,40 or 1%,10%
+    #[arg(short = 'n', value_name = "N,..", help_heading = "What to compare")]
+    pub(crate) n: Option<String>,
+    /// How many seeds; each redraws the sample, what methods draw and what evaluators draw [default: 10]
+    #[arg(long, value_name = "SEEDS", help_heading = "What to compare")]
+    pub(crate) seeds: Option<usize>,
+    /// Rows of the pool that each seed draws [default: all]
+    #[arg(long, value_name = "ROWS", help_heading = "What to compare")]
+    pub(crate) pool_size: Option<usize>,
+    /// Rows drawn at random that are labeled before a method begins; -n counts new picks
+    #[arg(long, value_name = "ROWS", help_heading = "What to compare")]
+    pub(crate) initial: Option<usize>,
+    /// What methods are given: rows as they are, or scaled to length 1; judges always see them as they are
+    #[arg(long, value_enum, value_name = "HOW", help_heading = "What to compare")]
+    pub(crate) rows: Option<RowsArg>,
+    /// Let methods see --labels, which judge only otherwise
+    #[arg(long, help_heading = "What to compare")]
+    pub(crate) show_labels: bool,
+    /// A recipe: a TOML file, or the name of one of those that `--recipe list` tells; other options change it
+    #[arg(long, value_name = "RECIPE", help_heading = "What to compare")]
+    pub(crate) recipe: Option<String>,
+    /// Directory of the data that a recipe names [default: $SUBSEL_DATA, or ../shared/data]
+    #[arg(long, value_name = "DIR", requires = "recipe", help_heading = "What to compare")]
+    pub(crate) data: Option<PathBuf>,
+    /// Embeddings of the test rows, as the pool is read
+    #[arg(long, value_name = "FILE", help_heading = "Judges")]
+    pub(crate) test_features: Option<PathBuf>,
+    /// Classes of the test rows, one per row
+    #[arg(long, value_name = "FILE", help_heading = "Judges")]
+    pub(crate) test_labels: Option<PathBuf>,
+    /// What learns from the picks: linear-probe, logistic, 1nn, 20nn [default: linear-probe where there are labels]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Judges")]
+    pub(crate) evaluators: Vec<String>,
+    /// Metrics without labels, such as mean-distance,frechet [default: some where there are no labels]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Judges")]
+    pub(crate) metrics: Vec<String>,
+    /// Directory of results, tables and the page; a comparison that was stopped goes on where it was
+    #[arg(short, long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) say: SayArgs,
     #[command(flatten)]
@@ -362,6 +419,14 @@ pub(crate) struct ConstraintArgs {
     pub(crate) cost_budget: Option<f64>,
 }
 
+/// The command line. A recipe names its pool, so that none need be given.
+pub(crate) fn command() -> clap::Command {
+    use clap::CommandFactory;
+    Cli::command().mut_subcommand("compare", |compare| {
+        compare.mut_arg("inputs", |inputs| inputs.required(false).required_unless_present("recipe"))
+    })
+}
+
 impl ConstraintArgs {
     /// The rules, if they make sense.
     pub(crate) fn constraints(&self) -> Result<Constraints, Failure> {
@@ -413,6 +478,15 @@ pub(crate) struct OtherTools {
     pub(crate) keep: Option<Option<String>>,
     #[arg(long, hide = true, num_args = 0..=1)]
     pub(crate) prune_rate: Option<Option<String>>,
+}
+
+/// How methods are given rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowsArg {
+    /// As they are.
+    Raw,
+    /// Scaled to length 1.
+    Unit,
 }
 
 /// What several inputs are.

@@ -5,6 +5,7 @@
 //! written), [`messages`] (what is said).
 
 mod args;
+mod compare;
 mod completions;
 mod convert;
 mod dedup;
@@ -31,15 +32,18 @@ mod verify;
 use std::process::ExitCode;
 
 use args::{Cli, Command};
-use clap::Parser;
+use clap::FromArgMatches;
 
 fn main() -> ExitCode {
     memory::give_back_what_is_freed();
-    let outcome = match Cli::parse().command {
+    let matches = args::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let outcome = match cli.command {
         Command::Quickstart(args) => quickstart::run(args),
         Command::Select(args) => select::run(*args),
         Command::Score(args) => score::run(*args),
         Command::Dedup(args) => dedup::run(*args),
+        Command::Compare(args) => compare::run(*args),
         Command::Verify(args) => verify::run(args),
         Command::Plan(args) => plan::run(*args),
         Command::Inspect(args) => inspect::run(args),

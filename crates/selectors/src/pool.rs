@@ -71,6 +71,7 @@ pub struct PoolFacts {
 /// A pool that a method can work on: every row finite, norms known, candidates decided.
 ///
 /// Rows are numbered within this pool; [`CheckedPool::global`] gives the number in the pool the user knows.
+#[derive(Clone)]
 pub struct CheckedPool<'a> {
     origin: Origin<'a>,
     /// Present where rows are to be scaled to unit length.
@@ -150,7 +151,7 @@ impl<'a> CheckedPool<'a> {
     }
 
     /// The pool of just these rows (ascending, distinct).
-    pub(crate) fn keep(&self, rows: Vec<usize>) -> CheckedPool<'a> {
+    pub fn keep(&self, rows: Vec<usize>) -> CheckedPool<'a> {
         let candidate: Vec<bool> = rows.iter().map(|&row| self.candidate[row]).collect();
         CheckedPool {
             sq_norms: rows.iter().map(|&row| self.sq_norms[row]).collect(),
@@ -170,21 +171,6 @@ impl<'a> CheckedPool<'a> {
         }
     }
 
-    /// Another of the same.
-    pub(crate) fn copy(&self) -> CheckedPool<'a> {
-        CheckedPool {
-            origin: self.origin.clone(),
-            scaling: self.scaling.clone(),
-            sq_norms: self.sq_norms.clone(),
-            candidate: self.candidate.clone(),
-            n_candidates: self.n_candidates,
-            labeled: self.labeled.clone(),
-            known: self.known.clone(),
-            constraints: self.constraints.clone(),
-            facts: self.facts.clone(),
-        }
-    }
-
     /// Lets the candidates of which `is_barred` not be picked from now on.
     pub(crate) fn bar(&mut self, is_barred: impl Fn(usize) -> bool) {
         for row in 0..self.len() {
@@ -193,8 +179,13 @@ impl<'a> CheckedPool<'a> {
         self.n_candidates = self.candidate.iter().filter(|candidate| **candidate).count();
     }
 
+    /// Forgets what class each row is of, so that no method can go by it.
+    pub fn forget_labels(&mut self) {
+        self.known.labels = None;
+    }
+
     /// Counts these rows as labeled from now on.
-    pub(crate) fn label(&mut self, rows: &[usize]) {
+    pub fn label(&mut self, rows: &[usize]) {
         rows.iter().for_each(|&row| self.candidate[row] = false);
         self.n_candidates = self.candidate.iter().filter(|candidate| **candidate).count();
         self.labeled.extend_from_slice(rows);
@@ -216,7 +207,7 @@ impl<'a> CheckedPool<'a> {
     /// Whatever reading meets.
     pub fn unit(&self, ctx: &Context) -> Result<CheckedPool<'a>, Error> {
         if self.scaling.is_some() {
-            return Ok(self.copy());
+            return Ok(self.clone());
         }
         let mut unit = CheckedPool {
             origin: self.origin.clone(),
@@ -321,6 +312,21 @@ impl<'a> CheckedPool<'a> {
     /// The labeled rows, ascending.
     pub fn labeled(&self) -> &[usize] {
         &self.labeled
+    }
+
+    /// What is known of the rows.
+    pub fn known(&self) -> &Annotations {
+        &self.known
+    }
+
+    /// Mean and standard deviation (divisor n) of each column. Two passes.
+    ///
+    /// # Errors
+    /// Whatever reading meets.
+    pub fn column_moments(&self, ctx: &Context) -> Result<(Vec<f64>, Vec<f64>), Error> {
+        let mean = crate::start::mean(self, ctx)?;
+        let squares = crate::start::mean_of(self, ctx, |i, v| (v - mean[i]) * (v - mean[i]))?;
+        Ok((mean, squares.into_iter().map(f64::sqrt).collect()))
     }
 
     /// Classes of the rows, where they are known.
