@@ -6,10 +6,12 @@
 mod comparison;
 mod error;
 mod html;
+mod look;
 mod plot;
 mod table;
 
 pub use comparison::{ComparisonPage, Figure, Section, View};
 pub use error::Error;
+pub use look::{Covered, DRAWN, Layout, Look, Neighbor, SHOWN, knee};
 pub use plot::{Bar, Bars, Cloud, Curves, Histograms, Mark, Plot, Point, Regression, Sample, Scatter, Series};
 pub use table::{Cell, Table, Tone};
