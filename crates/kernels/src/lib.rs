@@ -13,6 +13,7 @@ mod arch;
 mod codes;
 mod columns;
 mod isa;
+mod linear;
 mod panel;
 mod rows;
 mod scalar;
@@ -21,6 +22,7 @@ pub use alike::Similarity;
 pub use columns::{CODE_EDGES, Hits, Interval, NearestRow, quantile_code};
 pub use half::{bf16, f16};
 pub use isa::Isa;
+pub use linear::{Real, padded};
 pub use panel::{Bounds, Codes, CodesFrame, CodesPanel, CodesScratch, Levels, Nearest, Panel, PanelScratch};
 pub use rows::{Block, Dtype, Element, Rows, Values};
 

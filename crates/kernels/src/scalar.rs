@@ -1,7 +1,7 @@
 //! The portable kernels: the definition of every canonical value, and the oracle of the fast paths.
 
 pub(crate) use crate::alike::{gains, units, units_above, units_above_weighted};
-use crate::{Element, LANES, Rows, Values, with_values};
+use crate::{Element, LANES, Rows, Values, linear, with_values};
 
 /// Sums the lanes over the fixed tree. `+ 0.0` makes a sum of negative zeros positive; see `arch::generic`.
 pub(crate) fn reduce(mut lanes: [f64; LANES]) -> f64 {
@@ -206,4 +206,20 @@ pub(crate) fn least_both(dots: &[f32], offsets: &[f32], own: f32, least: &mut [f
 #[inline(always)]
 pub(crate) fn lesser(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
+}
+
+pub(crate) fn class_dots_f32(of: linear::Rows<'_, f32>, weights: &[f32], out: &mut [f32]) {
+    linear::dots(of, weights, out);
+}
+
+pub(crate) fn class_dots_f64(of: linear::Rows<'_, f64>, weights: &[f64], out: &mut [f64]) {
+    linear::dots(of, weights, out);
+}
+
+pub(crate) fn class_sums_f32(of: linear::Sums<'_, f32>, out: &mut [f32]) {
+    linear::sums(of, out);
+}
+
+pub(crate) fn class_sums_f64(of: linear::Sums<'_, f64>, out: &mut [f64]) {
+    linear::sums(of, out);
 }

@@ -1,7 +1,30 @@
 //! Judge selections, without labels and with them, and compare methods with error bars.
 //!
-//! [`Evaluator`] says what is learned from the picked rows.
+//! [`Judge`] measures what needs no labels: coverage, likeness to the pool, redundancy. [`ClassSpread`] tells how
+//! labels are spread. An [`Evaluator`] learns from the picked rows and is examined on others: [`evaluators`].
+//!
+//! ```
+//! use subsel::{CheckedPool, Context, Pool, Settings};
+//! use subsel_formats::MemorySource;
+//! use subsel_metrics::{Judge, JudgeSettings, Metric};
+//!
+//! # fn main() -> Result<(), subsel::Error> {
+//! let source = MemorySource::new(vec![0.0_f32, 1.0, 2.0, 3.0, 10.0, 11.0], 1)?;
+//! let mut ctx = Context::new(&Settings::default())?;
+//! let pool = CheckedPool::new(&Pool::new(&source), &mut ctx)?;
+//! let metrics = [Metric::CoverageRadius, Metric::W1];
+//! let judge = Judge::new(&pool, &metrics, &JudgeSettings::default(), &mut ctx)?;
+//! let values = judge.measure(&[1, 4], &ctx)?;
+//! assert_eq!(values[0], 2.0);
+//! # Ok(())
+//! # }
+//! ```
 
+mod classes;
 mod evaluator;
+pub mod evaluators;
+mod unlabeled;
 
-pub use evaluator::{Evaluation, Evaluator, Task};
+pub use classes::ClassSpread;
+pub use evaluator::{Evaluation, Evaluator, Examples, Standard, Task, all as all_evaluators, evaluator};
+pub use unlabeled::{Better, Judge, JudgeSettings, Metric, UnknownMetric};

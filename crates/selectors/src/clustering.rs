@@ -23,11 +23,11 @@ use lloyd::Lloyd;
 
 /// Settings of a clustering.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct KMeans {
+pub struct KMeans {
     /// Clusters.
-    pub(crate) k: usize,
+    pub k: usize,
     /// Iterations at most.
-    pub(crate) iterations: usize,
+    pub iterations: usize,
 }
 
 /// Iterations on a sample of a large pool before those on all rows: centers come near to their places at a fraction of
@@ -44,17 +44,17 @@ const TOLERANCE: f64 = 1e-4;
 
 /// A clustering of all rows of a pool.
 #[derive(Clone, Debug)]
-pub(crate) struct Clustering {
+pub struct Clustering {
     /// Centers `(k, d)`.
-    pub(crate) centers: Vec<f32>,
+    pub centers: Vec<f32>,
     /// The cluster of each row: the nearest center, the lowest of equals.
-    pub(crate) assignment: Vec<u32>,
+    pub assignment: Vec<u32>,
     /// Rows of each cluster.
-    pub(crate) sizes: Vec<usize>,
+    pub sizes: Vec<usize>,
     /// Iterations made.
-    pub(crate) iterations: usize,
+    pub iterations: usize,
     /// Rows looked at in all iterations; the bounds spared the others.
-    pub(crate) looked_at: u64,
+    pub looked_at: u64,
 }
 
 /// Clusters where the user names no number: the square root of the rows, at most 1,000. It does not depend on the
@@ -64,11 +64,11 @@ pub(crate) fn default_clusters(n: usize) -> usize {
 }
 
 impl KMeans {
-    /// Clusters all rows of `pool`.
+    /// Clusters all rows of `pool` into `k` clusters, at most as many as it has rows; fewer where rows are equal.
     ///
     /// # Errors
     /// Reading, interruption.
-    pub(crate) fn fit(&self, pool: &CheckedPool<'_>, ctx: &Context, stream: Stream) -> Result<Clustering, Error> {
+    pub fn fit(&self, pool: &CheckedPool<'_>, ctx: &Context, stream: Stream) -> Result<Clustering, Error> {
         ctx.progress().begin("seeding clusters", self.k as u64);
         let mut centers = seeding::seed(pool, self.k, ctx, stream)?;
         let k = centers.len() / pool.dim();
@@ -94,7 +94,7 @@ impl KMeans {
     }
 
     /// Work of a fit: typical iterations, not the most allowed.
-    pub(crate) fn plan(&self, shape: &Shape) -> Work {
+    pub fn plan(&self, shape: &Shape) -> Work {
         let (n, d, k) = (shape.n as f64, shape.dim as f64, self.k as f64);
         let sampled = if shape.n > 2 * sample_rows(self.k) { sample_rows(self.k) as f64 / n } else { 0.0 };
         // As measured: of later iterations the bounds spare most rows.

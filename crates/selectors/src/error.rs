@@ -119,6 +119,9 @@ pub enum Error {
         /// The row.
         row: usize,
     },
+    /// Rows that cannot be judged as picks.
+    #[error("these rows cannot be judged: {0}")]
+    Judged(String),
     /// A method that needs something the pool lacks.
     #[error("`{method}` needs {what}, and the pool has none")]
     Missing {

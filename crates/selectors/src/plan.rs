@@ -101,8 +101,8 @@ pub fn plan(selector: &dyn Selector, shape: &Shape, budget: usize, rates: &Rates
     plan_work(selector.text(), selector.plan(shape, budget), shape, budget, rates)
 }
 
-/// What this work on a pool of this shape, and so many picks, will cost.
-pub(crate) fn plan_work(method: String, work: Work, shape: &Shape, budget: usize, rates: &Rates) -> Plan {
+/// What this work on a pool of this shape, and so many picks, will cost; `method` names it.
+pub fn plan_work(method: String, work: Work, shape: &Shape, budget: usize, rates: &Rates) -> Plan {
     let n = shape.n as f64;
     let values = n * shape.dim as f64;
     let passes = 1.0 + work.passes;

@@ -17,6 +17,7 @@ use crate::context::{CHUNK_ROWS, Context};
 use crate::distinct::Distinct;
 use crate::outputs::{self, Outputs};
 use crate::scan::{self, BlockAt};
+use crate::start;
 use crate::unit::{self, Kept, Scaling};
 
 /// Embeddings `(n, d)` and what is known of each row.
@@ -282,7 +283,7 @@ impl<'a> CheckedPool<'a> {
     }
 
     /// The row of this pool that the user knows by this number, if it is one.
-    pub(crate) fn local(&self, number: usize) -> Option<usize> {
+    pub fn local(&self, number: usize) -> Option<usize> {
         match &self.origin {
             Origin::Whole(_) => (number < self.len()).then_some(number),
             Origin::Some { rows, .. } => rows.binary_search(&number).ok(),
@@ -292,6 +293,14 @@ impl<'a> CheckedPool<'a> {
     /// Canonical squared Euclidean norm of each row.
     pub fn sq_norms(&self) -> &[f64] {
         &self.sq_norms
+    }
+
+    /// The mean row `(d,)`, in one pass; the same for every block size and thread count.
+    ///
+    /// # Errors
+    /// Whatever reading meets; interruption.
+    pub fn mean(&self, ctx: &Context) -> Result<Vec<f64>, Error> {
+        start::mean(self, ctx)
     }
 
     /// Whether a row may be picked: neither labeled nor excluded.

@@ -12,17 +12,17 @@ use crate::Error;
 use crate::context::{CHUNK_ROWS, Context};
 
 /// A block of a pass: where it lies and what it holds.
-#[derive(Clone, Copy)]
-pub(crate) struct BlockAt<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct BlockAt<'a> {
     /// Number of its first row.
-    pub(crate) first: usize,
+    pub first: usize,
     /// Its rows.
-    pub(crate) rows: Rows<'a>,
+    pub rows: Rows<'a>,
 }
 
 impl BlockAt<'_> {
     /// Its row numbers.
-    pub(crate) fn range(&self) -> Range<usize> {
+    pub fn range(&self) -> Range<usize> {
         self.first..self.first + self.rows.len()
     }
 }
@@ -35,7 +35,7 @@ impl BlockAt<'_> {
 ///
 /// # Errors
 /// The first failure to read, of `step` or of `merge`; [`Error::Interrupted`].
-pub(crate) fn pass<T: Send, W, R: Send>(
+pub fn pass<T: Send, W, R: Send>(
     source: &dyn RowSource,
     ctx: &Context,
     state: &mut [T],
@@ -67,7 +67,7 @@ pub(crate) fn pass<T: Send, W, R: Send>(
 ///
 /// # Errors
 /// The first failure of `step` or of `merge`; [`Error::Interrupted`].
-pub(crate) fn chunks<T: Send, W, R: Send>(
+pub fn chunks<T: Send, W, R: Send>(
     n: usize,
     ctx: &Context,
     state: &mut [T],
@@ -140,7 +140,7 @@ fn start<'s>(scope: &rayon::Scope<'s>, work: &'s (impl Fn(&dyn Fn()) + Sync)) {
 }
 
 /// [`pass`] for per-row results alone.
-pub(crate) fn for_rows<T: Send, W>(
+pub fn for_rows<T: Send, W>(
     source: &dyn RowSource,
     ctx: &Context,
     state: &mut [T],

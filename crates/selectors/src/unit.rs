@@ -34,7 +34,7 @@ impl RowScale {
 
     /// Bytes of a scaled view: two norms, a mark and a class per row, for each worker buffers of the rows as stored and as
     /// scaled, and the scaled rows where they are kept.
-    pub(crate) fn bytes(shape: &Shape) -> u64 {
+    pub fn bytes(shape: &Shape) -> u64 {
         let kept = if keeps_rows(shape.n, shape.dim, shape.cache_bytes) { 4 * shape.n * shape.dim } else { 0 };
         29 * shape.n as u64 + 2 * shape.block_bytes() + kept as u64
     }

@@ -10,6 +10,7 @@
 #![allow(unsafe_code)]
 
 use crate::alike::{Gains, Units};
+use crate::linear;
 use crate::{Isa, Kernels, Rows, scalar};
 
 pub(crate) mod codes;
@@ -72,4 +73,8 @@ verbs! {
     units_above(units: &[u16], levels: &[u16]) -> u64;
     units_above_weighted(units: &[u16], levels: &[u16], weights: &[u16]) -> u64;
     least_both(dots: &[f32], offsets: &[f32], own: f32, least: &mut [f32]) -> f32;
+    class_dots_f32(of: linear::Rows<'_, f32>, weights: &[f32], out: &mut [f32]);
+    class_dots_f64(of: linear::Rows<'_, f64>, weights: &[f64], out: &mut [f64]);
+    class_sums_f32(of: linear::Sums<'_, f32>, out: &mut [f32]);
+    class_sums_f64(of: linear::Sums<'_, f64>, out: &mut [f64]);
 }

@@ -3,6 +3,7 @@
 use super::generic::{self, Abs, Product, SqDiff};
 use super::vector::Vector;
 use crate::alike::{self, Gains, Units};
+use crate::linear;
 use crate::scalar::TwoLeast;
 use crate::{LANES, Rows};
 use std::arch::x86_64::*;
@@ -151,6 +152,26 @@ macro_rules! wrappers {
             #[target_feature(enable = $features)]
             pub(in crate::arch) fn least_both(dots: &[f32], offsets: &[f32], own: f32, least: &mut [f32]) -> f32 {
                 generic::least_both(dots, offsets, own, least)
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in crate::arch) fn class_dots_f32(of: linear::Rows<'_, f32>, weights: &[f32], out: &mut [f32]) {
+                linear::dots(of, weights, out)
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in crate::arch) fn class_dots_f64(of: linear::Rows<'_, f64>, weights: &[f64], out: &mut [f64]) {
+                linear::dots(of, weights, out)
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in crate::arch) fn class_sums_f32(of: linear::Sums<'_, f32>, out: &mut [f32]) {
+                linear::sums(of, out)
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in crate::arch) fn class_sums_f64(of: linear::Sums<'_, f64>, out: &mut [f64]) {
+                linear::sums(of, out)
             }
         }
     };

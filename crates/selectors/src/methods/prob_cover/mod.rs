@@ -149,7 +149,7 @@ pub struct ProbCover {
 
 impl ClassCount {
     /// How many there are in a pool of these labels.
-    pub(crate) fn count(self, labels: Option<&Classes>) -> usize {
+    pub fn count(self, labels: Option<&Classes>) -> usize {
         match self {
             ClassCount::Count(count) => count,
             ClassCount::Auto => labels.map_or(10, |labels| labels.names.len()).max(2),

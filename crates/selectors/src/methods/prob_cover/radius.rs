@@ -60,7 +60,11 @@ impl<'de> Deserialize<'de> for Delta {
 const ITERATIONS: usize = 100;
 
 impl Delta {
-    pub(crate) fn check(self, method: &'static str) -> Result<(), Error> {
+    /// Refuses a radius that is not finite and above 0, as a parameter of `method`.
+    ///
+    /// # Errors
+    /// [`Error::Param`].
+    pub fn check(self, method: &'static str) -> Result<(), Error> {
         match self {
             Delta::Value(value) if !(value.is_finite() && value > 0.0) => {
                 let rule = "finite and above 0".into();
@@ -70,11 +74,14 @@ impl Delta {
         }
     }
 
-    /// The squared radius. Infinite where the pool has one pseudo-class only.
+    /// The squared radius in a pool whose rows are scaled as they are to be covered, with so many pseudo-classes. Infinite
+    /// where the pool has one pseudo-class only.
     ///
     /// # Errors
     /// Reading, interruption.
-    pub(crate) fn squared(self, pool: &CheckedPool<'_>, classes: usize, ctx: &Context) -> Result<f64, Error> {
+    /// # Cost
+    /// But for a given value, k-means and one look at half of all pairs of rows, `O(n^2 d)`.
+    pub fn squared(self, pool: &CheckedPool<'_>, classes: usize, ctx: &Context) -> Result<f64, Error> {
         let n = pool.len();
         // Of n distances, ascending, as many as asked for are at least the one of this rank.
         let rank = match self {
@@ -88,7 +95,7 @@ impl Delta {
     }
 
     /// Work of finding it.
-    pub(crate) fn plan(self, shape: &Shape, classes: usize) -> Work {
+    pub fn plan(self, shape: &Shape, classes: usize) -> Work {
         if matches!(self, Delta::Value(_)) {
             return Work::default();
         }

@@ -67,8 +67,9 @@ impl Selector for Random {
     }
 }
 
-/// So many of some rows, uniformly, with their keys in `[0, 1)`, the largest first.
-pub(crate) fn draw_uniform(
+/// So many of some rows, uniformly, with their keys in `[0, 1)`, the largest first. The numbers of the rows in the pool the
+/// user knows decide, so that rows left out do not shift the draws of others.
+pub fn draw_uniform(
     pool: &CheckedPool<'_>,
     stream: Stream,
     rows: impl Iterator<Item = usize>,

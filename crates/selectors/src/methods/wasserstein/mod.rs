@@ -146,6 +146,9 @@ const MOST_COSTS: usize = 20_000_000;
 /// Up to so many costs and columns the transport is solved exactly.
 const MOST_EXACT: (usize, usize) = (10_000_000, 2_000);
 
+/// Up to so many `m k^2` a transport alone, begun from no prices, is solved exactly: seconds.
+const MOST_STEPS: usize = 1_000_000_000;
+
 /// A change is kept where the cost falls by more than this, relatively.
 const GAIN: f64 = 1e-4;
 
@@ -157,6 +160,26 @@ struct Solved {
     error: f64,
     prices: Vec<f64>,
     masses: Vec<Vec<(u32, f64)>>,
+}
+
+/// What it costs to carry mass 1, spread evenly over `m` rows, to `k` columns, an equal share to each: the least mean of
+/// `costs` `(m, k)`, finite and 0 or more. Exact where that is quick (see [`Solver::Auto`], and less than 10^9 `m k^2`),
+/// else by Sinkhorn's iterations: a little above the least.
+///
+/// # Errors
+/// [`Error::Interrupted`].
+/// # Panics
+/// If `k` is 0 or the costs are no `m` rows of `k`.
+pub fn transport_cost(costs: &[f64], k: usize, ctx: &Context) -> Result<f64, Error> {
+    assert!(k > 0 && costs.len().is_multiple_of(k), "costs (m, k)");
+    let m = costs.len() / k;
+    let is_exact = m * k <= MOST_EXACT.0 && k <= MOST_EXACT.1 && m * k <= MOST_STEPS / k;
+    problem::solve(costs, k, vec![0.0; k], is_exact, ctx).map(|solved| solved.cost)
+}
+
+/// Bytes that [`transport_cost`] takes beyond the costs.
+pub fn transport_bytes(m: usize, k: usize) -> u64 {
+    exact::bytes(m, k.min(MOST_EXACT.1)).max(sinkhorn::bytes(m, k))
 }
 
 impl Wasserstein {

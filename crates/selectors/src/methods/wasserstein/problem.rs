@@ -238,7 +238,7 @@ fn offers(cost: &[f64], prices: &[f64]) -> Vec<Offer> {
     cost.chunks_exact(prices.len()).map(of_row).collect()
 }
 
-fn solve(cost: &[f64], k: usize, prices: Vec<f64>, is_exact: bool, ctx: &Context) -> Result<Solved, Error> {
+pub(super) fn solve(cost: &[f64], k: usize, prices: Vec<f64>, is_exact: bool, ctx: &Context) -> Result<Solved, Error> {
     if is_exact || cost.iter().all(|cost| *cost == 0.0) {
         exact::solve(cost, k, prices, ctx)
     } else {
