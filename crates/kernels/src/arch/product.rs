@@ -2,6 +2,8 @@
 
 use gemm_common::Parallelism;
 
+use crate::LANES;
+
 /// `out[i * stride + j]` = inner product of row `i` of `left` `(m, d)` and row `j` of `right` `(k, d)`, on this thread.
 ///
 /// # Panics
@@ -40,5 +42,94 @@ pub(crate) fn product(left: &[f32], right: &[f32], dim: usize, out: &mut [f32], 
             false,
             Parallelism::None,
         );
+    }
+}
+
+/// Columns of a strip: what the microkernel takes at once with AVX-512, so that a strip is multiplied where it lies.
+const STRIP: usize = 64;
+
+/// Rows multiplied with all strips in turn: few enough to stay in the second-level cache beside these.
+const AT_ONCE: usize = 192;
+
+/// Lays `right` `(k, d)` out in strips of [`STRIP`] columns, each `(d, columns)`, for [`product_packed`]; columns are
+/// padded with zeros to whole lanes. `out` grows to no more than that takes.
+///
+/// The crate would pack at every call, into memory that it reserves and frees each time: a sixth of the time of k-means
+/// went to page faults.
+pub(crate) fn pack(right: &[f32], dim: usize, out: &mut Vec<f32>) {
+    let (k, padded) = (right.len() / dim, (right.len() / dim).next_multiple_of(LANES));
+    if out.len() < padded * dim {
+        out.reserve_exact(padded * dim - out.len());
+        out.resize(padded * dim, 0.0);
+    }
+    for first in (0..padded).step_by(STRIP) {
+        let width = STRIP.min(padded - first);
+        let strip = &mut out[first * dim..(first + width) * dim];
+        for lane in (0..width).step_by(LANES) {
+            // Sixteen rows side by side; beyond the last one, zeros.
+            let rows: [&[f32]; LANES] = std::array::from_fn(|i| {
+                let row = first + lane + i;
+                if row < k { &right[row * dim..(row + 1) * dim] } else { &[] }
+            });
+            if rows[LANES - 1].is_empty() {
+                for (d, out) in strip.chunks_exact_mut(width).enumerate() {
+                    let out = &mut out[lane..lane + LANES];
+                    out.iter_mut().zip(rows).for_each(|(out, row)| *out = row.get(d).copied().unwrap_or(0.0));
+                }
+            } else {
+                for (d, out) in strip.chunks_exact_mut(width).enumerate() {
+                    let out = &mut out[lane..lane + LANES];
+                    out.iter_mut().zip(rows).for_each(|(out, row)| *out = row[d]);
+                }
+            }
+        }
+    }
+}
+
+/// As [`product`], with the right-hand side [packed](pack): `out` is `(m, padded k)`, whatever the padding then holds.
+///
+/// # Panics
+/// If a length does not fit the others.
+pub(crate) fn product_packed(left: &[f32], packed: &[f32], dim: usize, out: &mut [f32]) {
+    let (m, stride) = (left.len() / dim, packed.len() / dim);
+    assert!(out.len() == m * stride, "out is (m, padded k)");
+    if stride == 0 {
+        return;
+    }
+    let multiply = gemm_f32::gemm::f32::get_gemm_fn();
+    for (left, out) in left.chunks(AT_ONCE * dim).zip(out.chunks_mut(AT_ONCE * stride)) {
+        let m = left.len() / dim;
+        for first in (0..stride).step_by(STRIP) {
+            let width = STRIP.min(stride - first);
+            let strip = &packed[first * dim..(first + width) * dim];
+            let out = &mut out[first..];
+            assert!((m - 1) * stride + width <= out.len(), "out has room for the strip");
+            // SAFETY: `strip` holds (d, width) values by its slice, read with column stride `width`, and `left` (m, d) by
+            // the division above, read with row stride d; `out` has room for (m, width) values with row stride `stride`
+            // by the assertion, and is borrowed exclusively. `read_dst` is false, so that old contents do not matter.
+            unsafe {
+                multiply(
+                    width,
+                    m,
+                    dim,
+                    out.as_mut_ptr(),
+                    stride as isize,
+                    1,
+                    false,
+                    strip.as_ptr(),
+                    width as isize,
+                    1,
+                    left.as_ptr(),
+                    dim as isize,
+                    1,
+                    0.0,
+                    1.0,
+                    false,
+                    false,
+                    false,
+                    Parallelism::None,
+                );
+            }
+        }
     }
 }
