@@ -655,6 +655,35 @@ mod tests {
     }
 
     #[test]
+    fn held_rows_are_those_given_in_passes_and_gathers_and_views() {
+        let pool = mixture_pool(5000, 7, 2);
+        checked(&pool.pool(), |whole, ctx| {
+            let held = whole.held(ctx).unwrap_or_else(|error| panic!("{error}")).expect("room for the rows");
+            assert!(held.held(ctx).unwrap_or_else(|error| panic!("{error}")).is_none());
+            let view = held.keep(vec![3, 17, 4097, 4999]);
+            assert!(held.is_held() && !view.is_held() && !whole.is_held());
+            let (mut scratch, mut given, mut got) = (Block::default(), Vec::new(), Vec::new());
+            let mut other = Block::default();
+            for (pool, rows, numbers) in
+                [(&held, [4999, 3, 4097], [4999, 3, 4097]), (&view, [3, 0, 2], [4999, 3, 4097])]
+            {
+                whole.gather_f32(ctx, &numbers, &mut scratch, &mut given).unwrap_or_else(|error| panic!("{error}"));
+                pool.gather_f32(ctx, &rows, &mut scratch, &mut got).unwrap_or_else(|error| panic!("{error}"));
+                assert_eq!(got, given);
+            }
+            let in_order = [(&held, 4090..4100, 4090), (&view, 2..3, 4097)];
+            for (pool, range, first) in in_order {
+                let len = range.len();
+                let got = pool.rows(range, &mut scratch).unwrap_or_else(|error| panic!("{error}"));
+                let given = whole.rows(first..first + len, &mut other).unwrap_or_else(|error| panic!("{error}"));
+                assert_eq!(format!("{got:?}"), format!("{given:?}"));
+            }
+            ctx.set_cache_bytes(0);
+            assert!(whole.held(ctx).unwrap_or_else(|error| panic!("{error}")).is_none());
+        });
+    }
+
+    #[test]
     fn zero_rows_have_no_direction_and_stay_zero() {
         let pool = matrix_pool(vec![0.0, 0.0, 3.0, 4.0], 2);
         checked(&pool.pool(), |whole, ctx| {

@@ -113,7 +113,7 @@ impl Kernels {
         assert!(row_sq_norms.is_none_or(|norms| norms.len() == rows.len()), "one norm per row");
         let PanelScratch { left, packed, dots, sq_norms } = scratch;
         let at_once = tile_rows(dim);
-        let is_one_block = right.len() <= BLOCK;
+        let (is_one_block, strip) = (right.len() <= BLOCK, arch::strip());
         for start in (0..rows.len()).step_by(at_once) {
             let range = start..(start + at_once).min(rows.len());
             let left = self.converted(rows.slice(range.clone()), right.offset.as_deref(), left);
@@ -128,9 +128,9 @@ impl Kernels {
             for first in (0..right.len()).step_by(BLOCK) {
                 let columns = first..(first + BLOCK).min(right.len());
                 if start == 0 || !is_one_block {
-                    arch::pack(&right.values[columns.start * dim..columns.end * dim], dim, packed);
+                    arch::pack(&right.values[columns.start * dim..columns.end * dim], dim, strip, packed);
                 }
-                let dots = padded_products(left, packed, columns.len(), dim, dots);
+                let dots = padded_products(left, packed, columns.len(), dim, strip, dots);
                 visit(Tile { rows: range.clone(), columns, dots, sq_norms });
             }
         }
@@ -153,10 +153,17 @@ impl Kernels {
 }
 
 /// Products `(m, padded k)`: the padding is zero, so that scans may run over whole lanes.
-fn padded_products<'a>(left: &[f32], packed: &[f32], k: usize, dim: usize, buffer: &'a mut Vec<f32>) -> &'a [f32] {
+fn padded_products<'a>(
+    left: &[f32],
+    packed: &[f32],
+    k: usize,
+    dim: usize,
+    strip: usize,
+    buffer: &'a mut Vec<f32>,
+) -> &'a [f32] {
     let stride = padded_len(k);
     let dots = sized(buffer, left.len() / dim * stride);
-    arch::product_packed(left, &packed[..stride * dim], dim, dots);
+    arch::product_packed(left, &packed[..stride * dim], dim, strip, dots);
     if k < stride {
         // A padding of zeros times what is not finite is not zero.
         dots.chunks_exact_mut(stride).for_each(|row| row[k..].fill(0.0));
