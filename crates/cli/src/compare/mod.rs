@@ -76,7 +76,8 @@ pub(crate) fn run(args: CompareArgs) -> Result<ExitCode, Failure> {
     warnings.iter().for_each(|warning| messages::warning(warning));
 
     let summary = Summary::of(&arranged, &journal, n);
-    let report = page::Report { recipe: &recipe, arranged: &arranged, given: &given, journal: &journal, summary: &summary };
+    let report =
+        page::Report { recipe: &recipe, arranged: &arranged, given: &given, journal: &journal, summary: &summary };
     write(&output, &report, began.elapsed().as_secs_f64())?;
     if !args.say.quiet {
         messages::say(&tell::results(&arranged, &summary));
@@ -161,7 +162,8 @@ fn check_memory(
     let rates = Rates::measure(ctx);
     let n = pool.source.n_rows();
     let size = arranged.comparison.pool_size.unwrap_or(n).min(n);
-    let most = arranged.budgets.iter().filter_map(|budget| budget.resolve(arranged.candidates(n)).ok()).max().unwrap_or(1);
+    let most =
+        arranged.budgets.iter().filter_map(|budget| budget.resolve(arranged.candidates(n)).ok()).max().unwrap_or(1);
     let dim = pool.source.dim() as u64;
     let sample = if size < n { 4 * size as u64 * dim } else { 0 };
     let threads = ctx.threads().current_num_threads() as u64;

@@ -30,7 +30,6 @@ recipes!(
     "frechet",
 );
 
-
 /// Where recipes find their data: `SUBSEL_DATA`, or beside the repository.
 pub(super) fn data_dir() -> PathBuf {
     std::env::var_os("SUBSEL_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from)

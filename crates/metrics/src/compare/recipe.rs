@@ -86,7 +86,6 @@ impl Recipe {
     /// # Errors
     /// [`Error::Results`] for what TOML cannot hold.
     pub fn text(&self) -> Result<String, Error> {
-        toml::to_string_pretty(self)
-            .map_err(|error| Error::Results { path: "recipe".into(), error: error.to_string() })
+        toml::to_string_pretty(self).map_err(|error| Error::Results { path: "recipe".into(), error: error.to_string() })
     }
 }
