@@ -87,7 +87,8 @@ pub trait Selector: Debug + Send + Sync {
         self.info().nested
     }
 
-    /// Whether, with these settings, the seed changes the picks.
+    /// Whether, with these settings, the seed changes the picks; those drawn where nothing is left to tell rows apart do not
+    /// count.
     fn is_random(&self) -> bool {
         self.info().random
     }

@@ -312,6 +312,12 @@ impl<'a> CheckedPool<'a> {
         }
     }
 
+    /// What tells these rows apart from those of any other pool.
+    pub(crate) fn name(&self) -> String {
+        let numbers = self.numbers().map(|rows| rows_hash(rows.iter().copied()));
+        format!("{} {numbers:?} unit={}", self.facts.fingerprint, self.scaling.is_some())
+    }
+
     /// Canonical squared Euclidean norm of each row.
     pub fn sq_norms(&self) -> &[f64] {
         &self.sq_norms

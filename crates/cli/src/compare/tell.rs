@@ -109,6 +109,9 @@ fn with_error(value: f64, error: f64, plus: &str) -> String {
         return "–".into();
     }
     let scale = if error.is_finite() && error > 0.0 { error } else { value.abs().max(1e-12) / 10.0 };
+    if value == 0.0 && error == 0.0 {
+        return "0".into();
+    }
     let decimals = (1.0 - scale.log10().floor()).clamp(0.0, 6.0) as usize;
     let sign = if value >= 0.0 { plus } else { "" };
     match error.is_finite() {

@@ -173,6 +173,7 @@ pub fn run(
         if sought.is_empty() {
             continue;
         }
+        ctx.remember();
         let drawn = Drawn::new(arranged, given, ctx)?;
         let source = drawn.source()?;
         let pool = drawn.pool(arranged, given, &source, ctx)?;

@@ -97,16 +97,16 @@ fn a_method_that_sees_every_class_is_better_and_saves_labels() {
         fill(&arranged, given, &mut journal, ctx);
         let summary = Summary::of(&arranged, &journal, 600);
         assert_eq!((summary.seeds, &summary.methods[0][..]), (6, "random"));
-        let mean = summary.entry("1nn", "k-center", None).expect("it was compared");
+        let mean = summary.entry("1nn", "k-means-centers", None).expect("it was compared");
         assert_eq!(mean.verdict, Some(Verdict::Better), "{mean:?}");
-        let at = summary.entry("1nn", "k-center", Some("8")).expect("it was compared");
+        let at = summary.entry("1nn", "k-means-centers", Some("8")).expect("it was compared");
         let saved = at.saved.expect("there is a curve");
         assert!(saved.random > 8.0 && saved.low <= saved.random && saved.random <= saved.high, "{saved:?}");
         assert_eq!(at.value.n, 6);
         // Means and differences are those of the results.
         let place = |method: &str, seed| super::Place { method: method.into(), budget: "8".into(), seed };
         let value = |method: &str, seed| journal.get(&place(method, seed)).expect("it was found").value("1nn");
-        let by_hand: f64 = (0..6).map(|seed| value("k-center", seed) - value("random", seed)).sum::<f64>() / 6.0;
+        let by_hand: f64 = (0..6).map(|seed| value("k-means-centers", seed) - value("random", seed)).sum::<f64>() / 6.0;
         assert!((at.difference.expect("it is not random").mean - by_hand).abs() < 1e-12);
         let norms = journal.get(&place("k-center", 0)).and_then(|cell| cell.values[NORMS].as_array().cloned());
         assert_eq!(norms.map(|norms| norms.len()), Some(8));
@@ -139,7 +139,7 @@ fn what_was_stopped_goes_on_and_comes_to_the_same() {
         let mut reread = open();
         assert_eq!(fill(&arranged, given, &mut reread, ctx), 0);
         let summary = |journal| Summary::of(&arranged, journal, 600);
-        assert_eq!(summary(&whole), summary(&reread));
+        assert!(summary(&whole) == summary(&reread), "what is read back is what was found, to the bit");
 
         let other = super::Header { pool: "another".into(), ..header.clone() };
         let refused = Journal::open(&path, &other).map(|_| ());
