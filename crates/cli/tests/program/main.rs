@@ -3,6 +3,7 @@
 mod bad_input;
 mod commands;
 mod constraints;
+mod judge;
 mod limits;
 mod quickstart;
 mod readme;
