@@ -148,6 +148,9 @@ pub(crate) struct CompareArgs {
     /// A recipe: a TOML file, or the name of one of those that `--recipe list` tells; other options change it
     #[arg(long, value_name = "RECIPE", help_heading = "What to compare")]
     pub(crate) recipe: Option<String>,
+    /// Embeddings in the place of those that a recipe names, such as another encoder's of the same rows
+    #[arg(long, value_name = "FILE", requires = "recipe", conflicts_with = "inputs", help_heading = "What to compare")]
+    pub(crate) features: Option<PathBuf>,
     /// Directory of the data that a recipe names [default: $SUBSEL_DATA, or ../shared/data]
     #[arg(long, value_name = "DIR", requires = "recipe", help_heading = "What to compare")]
     pub(crate) data: Option<PathBuf>,

@@ -23,6 +23,9 @@ mod format;
 mod guard;
 #[cfg(feature = "parquet")]
 mod ipc;
+mod items;
+#[cfg(feature = "parquet")]
+mod items_parquet;
 mod join;
 mod matrix;
 mod npy;
@@ -45,6 +48,7 @@ mod take_parquet;
 pub use atomic::AtomicFile;
 pub use convert::{ConvertOptions, convert};
 pub use error::Error;
+pub use items::{Item, list_files, read_items};
 pub use npy::NpyWriter;
 pub use open::{Join, OpenOptions, Opened, expand, open};
 pub use picks::{Column, Listed, PicksTable, PicksWriter};

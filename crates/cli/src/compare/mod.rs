@@ -18,7 +18,7 @@ use subsel_metrics::compare::{Arranged, Cell, Draw, Given, Journal, Recipe, Summ
 use crate::args::{CompareArgs, RowsArg};
 use crate::failure::{Failure, INTERRUPTED};
 use crate::input::{Request, load};
-use crate::{failure, memory, messages};
+use crate::{failure, memory, messages, side};
 use given::Examples;
 
 /// Runs the command.
@@ -27,7 +27,7 @@ pub(crate) fn run(args: CompareArgs) -> Result<ExitCode, Failure> {
         messages::print(&recipes::list()?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (recipe, args) = recipe(args)?;
+    let (recipe, mut args) = recipe(args)?;
     let arranged = recipe.compare.arrange().map_err(Failure::from)?;
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from("comparison"));
     std::fs::create_dir_all(&output).map_err(|error| failure::io("create", &output, &error))?;
@@ -36,10 +36,16 @@ pub(crate) fn run(args: CompareArgs) -> Result<ExitCode, Failure> {
         return Err(Failure::usage("`--labeled` and `--exclude` are not for comparisons")
             .hint("`--initial ROWS` labels rows at random, in every seed others"));
     }
-    let (request, side) = Request::new(&args.read)?.knowing(&args.known);
+    // Read apart: such a file has more rows than the pool.
+    let first_labels = if recipe.data.first_labels { args.known.labels.take() } else { None };
+    let (request, paths) = Request::new(&args.read)?.knowing(&args.known);
     let scratch = args.read.scratch.as_deref();
-    let mut loaded = load(&request, &side, scratch)?;
+    let mut loaded = load(&request, &paths, scratch)?;
     let (loaded, mut pool) = loaded.pool();
+    if let Some(path) = first_labels {
+        let classes = side::first_classes(&path, args.read.column.as_deref(), pool.source.n_rows())?;
+        pool.known.labels = Some(classes);
+    }
     let examples = Examples::read(&args, &mut pool)?;
     check_memory(&args, &arranged, &pool, &examples, loaded.bytes(), &mut ctx)?;
 
@@ -70,7 +76,8 @@ pub(crate) fn run(args: CompareArgs) -> Result<ExitCode, Failure> {
     warnings.iter().for_each(|warning| messages::warning(warning));
 
     let summary = Summary::of(&arranged, &journal, n);
-    let report = page::Report { recipe: &recipe, arranged: &arranged, given: &given, journal: &journal, summary: &summary };
+    let report =
+        page::Report { recipe: &recipe, arranged: &arranged, given: &given, journal: &journal, summary: &summary };
     write(&output, &report, began.elapsed().as_secs_f64())?;
     if !args.say.quiet {
         messages::say(&tell::results(&arranged, &summary));
@@ -94,12 +101,13 @@ fn recipe(mut args: CompareArgs) -> Result<(Recipe, CompareArgs), Failure> {
             let recipe = recipes::find(name)?;
             let data = args.data.clone().unwrap_or_else(recipes::data_dir);
             let at = |path: &String| data.join(path);
+            // What the user has stands in the place of what the recipe names, file by file.
             if args.read.inputs.is_empty() {
-                args.read.inputs = vec![at(&recipe.data.features)];
-                args.known.labels = args.known.labels.or(recipe.data.labels.as_ref().map(at));
-                args.test_features = args.test_features.or(recipe.data.test_features.as_ref().map(at));
-                args.test_labels = args.test_labels.or(recipe.data.test_labels.as_ref().map(at));
+                args.read.inputs = vec![args.features.clone().unwrap_or_else(|| at(&recipe.data.features))];
             }
+            args.known.labels = args.known.labels.or(recipe.data.labels.as_ref().map(at));
+            args.test_features = args.test_features.or(recipe.data.test_features.as_ref().map(at));
+            args.test_labels = args.test_labels.or(recipe.data.test_labels.as_ref().map(at));
             args.output.get_or_insert_with(|| {
                 let stem = Path::new(name).file_stem().unwrap_or_default();
                 PathBuf::from(format!("comparison-{}", stem.to_string_lossy()))
@@ -154,7 +162,8 @@ fn check_memory(
     let rates = Rates::measure(ctx);
     let n = pool.source.n_rows();
     let size = arranged.comparison.pool_size.unwrap_or(n).min(n);
-    let most = arranged.budgets.iter().filter_map(|budget| budget.resolve(arranged.candidates(n)).ok()).max().unwrap_or(1);
+    let most =
+        arranged.budgets.iter().filter_map(|budget| budget.resolve(arranged.candidates(n)).ok()).max().unwrap_or(1);
     let dim = pool.source.dim() as u64;
     let sample = if size < n { 4 * size as u64 * dim } else { 0 };
     let threads = ctx.threads().current_num_threads() as u64;

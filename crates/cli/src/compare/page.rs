@@ -1,7 +1,7 @@
 //! The page of a comparison.
 
-use subsel_metrics::compare::{Draw, Entry, Given, Journal, NORMS, Place, RANDOM, Recipe, Summary, Verdict};
 use subsel_metrics::compare::{Arranged, Column};
+use subsel_metrics::compare::{Draw, Entry, Given, Journal, NORMS, Place, RANDOM, Recipe, Summary, Verdict};
 use subsel_report::{
     Bar, Bars, Cell, Cloud, ComparisonPage, Curves, Figure, Histograms, Plot, Point, Sample, Scatter, Section, Series,
     Table, Tone, View,
@@ -63,7 +63,10 @@ impl Report<'_> {
             rows => format!(", {} labeled before", counted(rows, "random row")),
         };
         let about = if self.recipe.about.is_empty() { String::new() } else { format!("{} ", self.recipe.about) };
-        format!("{about}{} on {pool}{initial}; methods of a seed see the same sample.", counted(self.summary.seeds, "seed"))
+        format!(
+            "{about}{} on {pool}{initial}; methods of a seed see the same sample.",
+            counted(self.summary.seeds, "seed")
+        )
     }
 
     /// Labels saved by the best method of the first evaluator.
@@ -82,7 +85,8 @@ impl Report<'_> {
                 label: format!("{} over random, {}, mean of all budgets", best.method, judge.name),
             });
         }
-        let of_best = self.summary.budgets.iter().filter_map(|b| self.summary.entry(&judge.name, &best.method, Some(b)));
+        let of_best =
+            self.summary.budgets.iter().filter_map(|b| self.summary.entry(&judge.name, &best.method, Some(b)));
         if let Some(saved) = of_best.filter_map(|entry| entry.saved).last() {
             let labels = |value| super::tell::labels(value, &saved);
             figures.push(Figure {
@@ -123,9 +127,10 @@ impl Report<'_> {
         });
         Some(Section {
             heading: "By budget".into(),
-            text: "Means over the seeds; bands are a standard error to each side. Bands of two methods may overlap where \
+            text:
+                "Means over the seeds; bands are a standard error to each side. Bands of two methods may overlap where \
                    their paired difference is clear: see below."
-                .into(),
+                    .into(),
             views: views.collect(),
         })
     }
@@ -137,12 +142,7 @@ impl Report<'_> {
                 let budget = if self.summary.budgets.len() > 1 { None } else { self.summary.budgets.first() };
                 let difference = self.summary.entry(&judge.name, method, budget.map(String::as_str))?.difference?;
                 let (low, high) = difference.interval();
-                Some(Bar {
-                    name: method.clone(),
-                    value: difference.mean * scale,
-                    low: low * scale,
-                    high: high * scale,
-                })
+                Some(Bar { name: method.clone(), value: difference.mean * scale, low: low * scale, high: high * scale })
             };
             let bars = Bars {
                 title: format!("{} over random", judge.name),
@@ -171,11 +171,13 @@ impl Report<'_> {
                 for method in self.summary.methods.iter().filter(|method| *method != RANDOM) {
                     let mut points = Vec::new();
                     for budget in &self.summary.budgets {
-                        let Some(saved) = self.summary.entry(&judge.name, method, Some(budget)).and_then(|e| e.saved) else {
+                        let Some(saved) = self.summary.entry(&judge.name, method, Some(budget)).and_then(|e| e.saved)
+                        else {
                             continue;
                         };
                         let labels = |value| super::tell::labels(value, &saved);
-                        let text = format!("{} ({} to {})", labels(saved.random), labels(saved.low), labels(saved.high));
+                        let text =
+                            format!("{} ({} to {})", labels(saved.random), labels(saved.low), labels(saved.high));
                         table.push(vec![
                             Cell::text(method.clone()),
                             Cell::number(saved.labels, 0),
@@ -279,7 +281,10 @@ impl Report<'_> {
                     (Some(difference), verdict) => {
                         let (low, high) = difference.interval();
                         let over = Cell::interval(difference.mean * scale, low * scale, high * scale, decimals);
-                        (over, verdict.map_or(Cell::text(""), |verdict| Cell::verdict(verdict.to_string(), tone(verdict))))
+                        (
+                            over,
+                            verdict.map_or(Cell::text(""), |verdict| Cell::verdict(verdict.to_string(), tone(verdict))),
+                        )
                     }
                     (None, _) => (Cell::text(""), Cell::text("")),
                 };
@@ -329,5 +334,9 @@ fn label(judge: &Column) -> String {
 /// An argument as a shell would take it.
 fn quoted(arg: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+%@".contains(letter);
-    if !arg.is_empty() && arg.chars().all(is_plain) { arg.to_owned() } else { format!("'{}'", arg.replace('\'', "'\\''")) }
+    if !arg.is_empty() && arg.chars().all(is_plain) {
+        arg.to_owned()
+    } else {
+        format!("'{}'", arg.replace('\'', "'\\''"))
+    }
 }

@@ -16,8 +16,19 @@ macro_rules! recipes {
     };
 }
 
-recipes!();
-
+recipes!(
+    "linear-probe",
+    "labeling",
+    "pruning",
+    "norm-types",
+    "randomization",
+    "initial-pool",
+    "random-network",
+    "norm-correlation",
+    "norm-correlation-small",
+    "norm-histograms",
+    "frechet",
+);
 
 /// Where recipes find their data: `SUBSEL_DATA`, or beside the repository.
 pub(super) fn data_dir() -> PathBuf {
@@ -51,6 +62,7 @@ pub(super) fn blank(args: &CompareArgs) -> Recipe {
         data: Data {
             features: inputs.join(" "),
             labels: text(&args.known.labels),
+            first_labels: false,
             test_features: text(&args.test_features),
             test_labels: text(&args.test_labels),
         },

@@ -31,7 +31,10 @@ pub(super) fn results(arranged: &Arranged, summary: &Summary) -> String {
         let scale = if judge.is_accuracy || judge.name == "ceiling" { 100.0 } else { 1.0 };
         let unit = if scale > 1.0 { ", percent of the test rows" } else { "" };
         let seeds = counted(summary.seeds, "seed");
-        text.push_str(&format!("\n{}{unit}: random, and what the others are over it ({seeds}, ± standard error)\n", judge.name));
+        text.push_str(&format!(
+            "\n{}{unit}: random, and what the others are over it ({seeds}, ± standard error)\n",
+            judge.name
+        ));
         let mut rows = vec![vec![String::new()]];
         rows[0].extend(summary.budgets.iter().cloned());
         let has_mean = summary.budgets.len() > 1;
@@ -70,7 +73,9 @@ fn saved(arranged: &Arranged, summary: &Summary, judge: &str) -> String {
         if with.is_empty() || with.iter().all(|(entry, _)| entry.verdict != Some(Verdict::Better)) {
             continue;
         }
-        row.extend(with.iter().map(|(_, saved)| format!("{} [{}, {}]", labels(saved.random, saved), labels(saved.low, saved), labels(saved.high, saved))));
+        row.extend(with.iter().map(|(_, saved)| {
+            format!("{} [{}, {}]", labels(saved.random, saved), labels(saved.low, saved), labels(saved.high, saved))
+        }));
         rows.push(row);
     }
     if rows.is_empty() {
@@ -78,7 +83,9 @@ fn saved(arranged: &Arranged, summary: &Summary, judge: &str) -> String {
     }
     let mut heading = vec!["labels".to_owned()];
     let budget = |picks: usize| (picks + arranged.comparison.initial).to_string();
-    heading.extend(summary.budgets.iter().filter_map(|b| Some(budget(summary.entry(judge, &summary.methods[0], Some(b))?.picks))));
+    heading.extend(
+        summary.budgets.iter().filter_map(|b| Some(budget(summary.entry(judge, &summary.methods[0], Some(b))?.picks))),
+    );
     rows.insert(0, heading);
     format!("do the work of so many random labels [95 % of resampled seeds]:\n{}", table(&rows))
 }

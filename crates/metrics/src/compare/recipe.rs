@@ -33,6 +33,9 @@ pub struct Data {
     pub features: String,
     /// Classes of the pool.
     pub labels: Option<String>,
+    /// Whether the file of classes goes on beyond the rows of the pool.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub first_labels: bool,
     /// Embeddings of the test rows.
     pub test_features: Option<String>,
     /// Their classes.
@@ -83,7 +86,6 @@ impl Recipe {
     /// # Errors
     /// [`Error::Results`] for what TOML cannot hold.
     pub fn text(&self) -> Result<String, Error> {
-        toml::to_string_pretty(self)
-            .map_err(|error| Error::Results { path: "recipe".into(), error: error.to_string() })
+        toml::to_string_pretty(self).map_err(|error| Error::Results { path: "recipe".into(), error: error.to_string() })
     }
 }

@@ -103,7 +103,7 @@ impl Arranged {
         let mut known: Vec<usize> = self.budgets.iter().filter_map(|budget| budget.resolve(candidates).ok()).collect();
         known.sort_unstable();
         known.dedup();
-        if self.evaluators.is_empty() || known.is_empty() {
+        if self.evaluators.is_empty() || known.is_empty() || self.methods.len() < 2 {
             return Vec::new();
         }
         let last = known[known.len() - 1];
@@ -163,8 +163,11 @@ pub fn run(
     let mut settled = HashMap::new();
     for seed in 0..comparison.seeds as u64 {
         ctx.set_seed(seed);
-        let sought: Vec<Order<'_>> =
-            orders.iter().map(|order| order.less_known(seed, journal, &columns)).filter(|o| !o.budgets.is_empty()).collect();
+        let sought: Vec<Order<'_>> = orders
+            .iter()
+            .map(|order| order.less_known(seed, journal, &columns))
+            .filter(|o| !o.budgets.is_empty())
+            .collect();
         done += orders.iter().map(|order| order.budgets.len()).sum::<usize>()
             - sought.iter().map(|order| order.budgets.len()).sum::<usize>();
         if sought.is_empty() {
@@ -243,7 +246,8 @@ impl Order<'_> {
         settled: &mut HashMap<(String, String), Picked>,
         ctx: &mut Context,
     ) -> Result<Vec<Picked>, Error> {
-        let counts = self.budgets.iter().map(|budget| budget.resolve(self.candidates)).collect::<Result<Vec<_>, _>>()?;
+        let counts =
+            self.budgets.iter().map(|budget| budget.resolve(self.candidates)).collect::<Result<Vec<_>, _>>()?;
         let is_settled = !drawn.is_random && !self.method.is_random();
         let key = |budget: Budget| (self.method.text(), budget.to_string());
         if is_settled && let Some(known) = self.budgets.iter().map(|b| settled.get(&key(*b)).cloned()).collect() {

@@ -118,8 +118,11 @@ impl Comparison {
         }
         let evaluators = self.evaluators.iter().map(|name| {
             let known = || evaluator::all().iter().map(|each| each.name()).collect::<Vec<_>>().join(", ");
-            evaluator::evaluator(name)
-                .ok_or_else(|| Error::Unknown { what: "evaluator", name: name.clone(), known: known() })
+            evaluator::evaluator(name).ok_or_else(|| Error::Unknown {
+                what: "evaluator",
+                name: name.clone(),
+                known: known(),
+            })
         });
         let metrics = self.metrics.iter().map(|name| {
             let known = || Metric::ALL.iter().map(|each| each.name()).collect::<Vec<_>>().join(", ");

@@ -188,7 +188,10 @@ mod tests {
         let found = Correlation::of(&pairs);
         // numpy.corrcoef and numpy.polyfit of the same.
         assert!((found.r - 0.997_590_513).abs() < 1e-8, "{found:?}");
-        assert!((found.slope - 1.977_142_86).abs() < 1e-6 && (found.intercept - 1.057_142_86).abs() < 1e-6, "{found:?}");
+        assert!(
+            (found.slope - 1.977_142_86).abs() < 1e-6 && (found.intercept - 1.057_142_86).abs() < 1e-6,
+            "{found:?}"
+        );
         assert!(found.low < found.r && found.r < found.high);
     }
 }

@@ -77,7 +77,8 @@ impl Summary {
         let mut entries = Vec::new();
         let columns = columns(arranged);
         for column in &columns {
-            let curve = if column.is_accuracy { self::curve(arranged, candidates, &column.name, &values) } else { Vec::new() };
+            let curve =
+                if column.is_accuracy { self::curve(arranged, candidates, &column.name, &values) } else { Vec::new() };
             for method in methods {
                 let mut of_all: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
                 for (text, budget) in budgets.iter().zip(&arranged.budgets) {
@@ -109,7 +110,14 @@ impl Summary {
     }
 
     /// How two judges go together over the seeds of one method and budget.
-    pub fn correlation(&self, journal: &Journal, method: &str, budget: &str, x: &str, y: &str) -> (Vec<(f64, f64)>, Correlation) {
+    pub fn correlation(
+        &self,
+        journal: &Journal,
+        method: &str,
+        budget: &str,
+        x: &str,
+        y: &str,
+    ) -> (Vec<(f64, f64)>, Correlation) {
         let place = |seed| Place { method: method.into(), budget: budget.into(), seed };
         let cells = (0..).map(|seed| journal.get(&place(seed))).take_while(Option::is_some).flatten();
         let pairs: Vec<(f64, f64)> = cells.map(|cell| (cell.value(x), cell.value(y))).collect();
@@ -148,9 +156,8 @@ fn curve(
     let mut all: Vec<(usize, String)> = asked.chain(more).collect();
     all.sort();
     all.dedup_by_key(|(count, _)| *count);
-    let at = |(count, text): &(usize, String)| {
-        ((count + arranged.comparison.initial) as f64, values(column, RANDOM, text))
-    };
+    let at =
+        |(count, text): &(usize, String)| ((count + arranged.comparison.initial) as f64, values(column, RANDOM, text));
     // A run that was stopped may not have come to all of them.
     all.iter().map(at).filter(|(_, of)| of.iter().all(|value| value.is_finite())).collect()
 }
@@ -164,8 +171,7 @@ fn entry(
     random: &[f64],
     saved: Option<Saved>,
 ) -> Entry {
-    let difference =
-        (method != RANDOM).then(|| Mean::of(own.iter().zip(random).map(|(own, random)| own - random)));
+    let difference = (method != RANDOM).then(|| Mean::of(own.iter().zip(random).map(|(own, random)| own - random)));
     let verdict = column.higher_is_better.and_then(|higher| Some(difference?.verdict(higher)));
     Entry {
         column: column.name.clone(),

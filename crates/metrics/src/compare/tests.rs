@@ -169,7 +169,8 @@ fn results_do_not_depend_on_threads_and_all_methods_see_the_same_sample() {
         let arranged = arranged(&settings);
         let (mut journal, mut single) = (Journal::in_memory(), Journal::in_memory());
         fill(&arranged, given, &mut journal, ctx);
-        let mut one = Context::new(&Settings { threads: Some(1), ..Settings::default() }).unwrap_or_else(|e| panic!("{e}"));
+        let mut one =
+            Context::new(&Settings { threads: Some(1), ..Settings::default() }).unwrap_or_else(|e| panic!("{e}"));
         fill(&arranged, given, &mut single, &mut one);
         assert_eq!(Summary::of(&arranged, &journal, 600), Summary::of(&arranged, &single, 600));
         // With everything picked, all methods have the same rows, whatever their order.
