@@ -31,6 +31,9 @@ pub(crate) enum Command {
     Select(Box<SelectArgs>),
     /// Give every row a number, such as its density or its coverage score.
     Score(Box<ScoreArgs>),
+    /// Judge picks beside random rows: coverage, likeness to the pool, redundancy, and with labels what can be learned.
+    #[command(visible_alias = "evaluate")]
+    Judge(Box<JudgeArgs>),
     /// Find near-duplicates: rows whose cosine to a row that is kept exceeds a threshold.
     Dedup(Box<DedupArgs>),
     /// Repeat the selection of a manifest and say whether it is the same.
@@ -168,6 +171,69 @@ pub(crate) struct CompareArgs {
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) say: SayArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// `subsel judge`.
+#[derive(Debug, Args)]
+pub(crate) struct JudgeArgs {
+    /// The picks: a table of `subsel select` (with a column `budget` each is judged), or rows (.npy, .txt)
+    pub(crate) picks: PathBuf,
+    /// The pool they are of, embeddings (n, d): files or globs, as in `subsel select`
+    #[arg(long, required = true, num_args = 1.., value_name = "INPUT", help_heading = "Reading")]
+    pub(crate) pool: Vec<PathBuf>,
+    /// The column (Parquet, Arrow), tensor (safetensors) or member (npz) that holds the embeddings
+    #[arg(long, value_name = "NAME", help_heading = "Reading")]
+    pub(crate) column: Option<String>,
+    /// The column that names the rows
+    #[arg(long, value_name = "NAME", help_heading = "Reading")]
+    pub(crate) id_column: Option<String>,
+    /// What several inputs are: more rows, or more columns of the same rows
+    #[arg(long, value_enum, default_value_t, help_heading = "Reading")]
+    pub(crate) join: JoinArg,
+    /// What stored values are, where the file cannot say
+    #[arg(long, value_enum, value_name = "TYPE", help_heading = "Reading")]
+    pub(crate) dtype: Option<DtypeArg>,
+    /// Directory of scratch copies of formats that cannot be read by row
+    #[arg(long, value_name = "DIR", help_heading = "Reading")]
+    pub(crate) scratch: Option<PathBuf>,
+    /// Leave rows with NaN or infinite values out of the pool
+    #[arg(long, help_heading = "Reading")]
+    pub(crate) drop_nonfinite: bool,
+    /// Classes, one per row: how the picks are spread over them
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) labels: Option<PathBuf>,
+    /// Rows that random rows are not drawn from [default: as when the picks were made]
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) labeled: Option<PathBuf>,
+    /// Rows that random rows are not drawn from either [default: as when the picks were made]
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) exclude: Option<PathBuf>,
+    /// Names of the rows, one per row
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) ids: Option<PathBuf>,
+    /// What the entries of lists of rows are, where they could be either
+    #[arg(long, value_enum, help_heading = "What is known")]
+    pub(crate) labeled_by: Option<LabeledBy>,
+    /// Test rows, read as the pool is, and their classes: how well they are told after learning from the picks
+    #[arg(long, num_args = 2, value_names = ["FEATURES", "LABELS"], help_heading = "Judges")]
+    pub(crate) test: Vec<PathBuf>,
+    /// What learns from the picks: linear-probe, logistic, 1nn, 20nn [default: all, where there are test rows]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Judges")]
+    pub(crate) evaluators: Vec<String>,
+    /// Metrics without labels, such as mean-distance,frechet [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Judges")]
+    pub(crate) metrics: Vec<String>,
+    /// How often as many rows are drawn at random to compare with
+    #[arg(long, value_name = "DRAWS", default_value_t = 20, help_heading = "Judges")]
+    pub(crate) random_draws: usize,
+    /// Say nothing but warnings and errors
+    #[arg(short, long, help_heading = "Output")]
+    pub(crate) quiet: bool,
+    /// Print the result as JSON to stdout
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }

@@ -12,6 +12,7 @@ mod dedup;
 mod failure;
 mod input;
 mod inspect;
+mod judge;
 mod manifest;
 mod memory;
 mod messages;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Quickstart(args) => quickstart::run(args),
         Command::Select(args) => select::run(*args),
         Command::Score(args) => score::run(*args),
+        Command::Judge(args) => judge::run(*args),
         Command::Dedup(args) => dedup::run(*args),
         Command::Compare(args) => compare::run(*args),
         Command::Verify(args) => verify::run(args),

@@ -1,10 +1,12 @@
 //! What a comparison is made on: test rows, and classes numbered alike in pool and test.
 
+use std::path::Path;
+
 use subsel::{Classes, Pool};
 use subsel_formats::{OpenOptions, open};
 use subsel_kernels::{Block, Kernels};
 
-use crate::args::CompareArgs;
+use crate::args::{CompareArgs, ReadArgs};
 use crate::failure::Failure;
 use crate::messages::counted;
 use crate::side::{self, Role};
@@ -13,14 +15,14 @@ use crate::side::{self, Role};
 pub(super) const USUAL_METRICS: &[&str] = &["mean-distance", "coverage-radius", "frechet", "largest-cosine"];
 
 /// Test rows, and what is worth knowing of them.
-pub(super) struct Examples {
-    pub(super) test: Option<subsel_metrics::Examples>,
-    pub(super) notes: Vec<String>,
+pub(crate) struct Examples {
+    pub(crate) test: Option<subsel_metrics::Examples>,
+    pub(crate) notes: Vec<String>,
     classes: usize,
 }
 
 impl Examples {
-    /// Reads the test rows and numbers the classes of pool and test alike.
+    /// Those of a comparison, if it has any.
     pub(super) fn read(args: &CompareArgs, pool: &mut Pool<'_>) -> Result<Self, Failure> {
         let (Some(features), Some(labels)) = (&args.test_features, &args.test_labels) else {
             if args.test_features.is_some() || args.test_labels.is_some() {
@@ -28,16 +30,21 @@ impl Examples {
             }
             return Ok(Examples { test: None, notes: Vec::new(), classes: 0 });
         };
+        Self::open(features, labels, &args.read, pool)
+    }
+
+    /// Reads test rows as the pool is read, and numbers the classes of pool and test alike.
+    pub(crate) fn open(features: &Path, labels: &Path, read: &ReadArgs, pool: &mut Pool<'_>) -> Result<Self, Failure> {
         let options = OpenOptions {
-            column: args.read.column.clone(),
-            id_column: args.read.id_column.clone(),
-            dtype: args.read.dtype.map(|dtype| dtype.dtype()),
-            scratch_dir: args.read.scratch.clone(),
-            join: args.read.join.join(),
+            column: read.column.clone(),
+            id_column: read.id_column.clone(),
+            dtype: read.dtype.map(|dtype| dtype.dtype()),
+            scratch_dir: read.scratch.clone(),
+            join: read.join.join(),
         };
-        let opened = open(std::slice::from_ref(features), &options)?;
+        let opened = open(&[features.to_owned()], &options)?;
         let (n, dim) = (opened.source.n_rows(), opened.source.dim());
-        let classes = side::classes(Role::Labels, labels, args.read.column.as_deref(), n)?;
+        let classes = side::classes(Role::Labels, labels, read.column.as_deref(), n)?;
         let mut values = vec![0.0; n * dim];
         let mut scratch = Block::new(opened.source.dtype());
         const AT_ONCE: usize = 4096;
@@ -63,12 +70,12 @@ impl Examples {
     }
 
     /// Bytes of the test rows.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.test.as_ref().map_or(0, |test| 4 * (test.width() as u64 + 1) * test.len() as u64)
     }
 
     /// Numbers that telling the test rows takes.
-    pub(super) fn logits(&self) -> u64 {
+    pub(crate) fn logits(&self) -> u64 {
         self.test.as_ref().map_or(0, |test| (test.len() * (self.classes + 4)) as u64)
     }
 }

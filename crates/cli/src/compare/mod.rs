@@ -1,6 +1,6 @@
 //! `subsel compare`: methods side by side over budgets and seeds, with error bars.
 
-mod given;
+pub(crate) mod given;
 mod page;
 mod recipes;
 mod tables;

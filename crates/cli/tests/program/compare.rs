@@ -27,8 +27,16 @@ fn results_tables_and_page_are_written_and_gone_on_with() {
     let dir = with_labels();
     let args = "-m k-center,norm:pick=largest -n 6,5% --pool-size 200 --evaluators 1nn --metrics norm-ratio -o out";
     let run = dir.ok(&format!("{LABELED} {args} --seeds 3"));
-    assert!(run.stderr.contains("comparing 3 methods at 2 budgets over 3 seeds on samples of 200 of 400 rows"), "{}", run.stderr);
-    assert!(run.stderr.contains("1nn, percent of the test rows: random, and what the others are over it"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("comparing 3 methods at 2 budgets over 3 seeds on samples of 200 of 400 rows"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("1nn, percent of the test rows: random, and what the others are over it"),
+        "{}",
+        run.stderr
+    );
     assert!(run.stderr.contains("norm:pick=largest"), "{}", run.stderr);
     for name in ["results.csv", "results.parquet", "results.jsonl", "summary.csv", "summary.json", "index.html"] {
         assert!(dir.path("out").join(name).is_file(), "{name}");
@@ -73,8 +81,16 @@ fn classes_that_are_not_in_both_are_told() {
     let labels = dir.read("ty.txt").replace("class 3", "class 9");
     dir.write("ty.txt", labels);
     let run = dir.ok(&format!("{LABELED} -m norm -n 6 --seeds 2 --evaluators 1nn"));
-    assert!(run.stderr.contains("note: no test row is of class `class 3`: what is known of them counts for nothing"), "{}", run.stderr);
-    assert!(run.stderr.contains("note: no row of the pool is of class `class 9`: their test rows cannot be told rightly"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("note: no test row is of class `class 3`: what is known of them counts for nothing"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("note: no row of the pool is of class `class 9`: their test rows cannot be told rightly"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -112,7 +128,11 @@ fn what_cannot_be_compared_is_refused() {
         ("compare x.npy -m norm -n 401 --metrics norm-ratio", 1, "error: cannot pick 401 of 400 candidate rows\n"),
         ("compare x.npy -m norm -n 5 --metrics beauty", 2, "error: there is no metric `beauty`\n"),
         ("compare x.npy -m norn -n 5", 2, "error: there is no method `norn`"),
-        ("compare x.npy -m norm -n 5 --test-features tx.npy", 2, "error: `--test-features` and `--test-labels` go together\n"),
+        (
+            "compare x.npy -m norm -n 5 --test-features tx.npy",
+            2,
+            "error: `--test-features` and `--test-labels` go together\n",
+        ),
         ("compare x.npy -m norm -n 5 --pool-size 500", 2, "error: `pool-size` must be from 1 to 400, got 500\n"),
         ("compare x.npy -m ccs -n 5 --seeds 1", 1, "error: ccs failed at budget 5, seed 0: "),
     ] {

@@ -4,6 +4,7 @@ mod bad_input;
 mod commands;
 mod compare;
 mod constraints;
+mod judge;
 mod limits;
 mod quickstart;
 mod readme;
