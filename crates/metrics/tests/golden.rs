@@ -128,7 +128,7 @@ fn evaluators_are_as_right_as_those_of_scikit_learn() {
         let train: Vec<f32> = rows.iter().flat_map(|row| &pool[row * dim..(row + 1) * dim]).copied().collect();
         let train = examples(&train, rows.iter().map(|row| of_pool[*row]).collect());
         let test = examples(&made(seed + 1, tests, dim), labels(&case["test_labels"]));
-        let standard = Standard::of(&examples(&pool, of_pool));
+        let standard = Standard::of_rows(&pool, dim);
         let task =
             Task { classes: number(&case["classes"]), train: &train, rows: &rows, test: &test, standard: &standard };
         for (name, theirs) in case["told"].as_object().expect("answers by name") {

@@ -13,7 +13,8 @@ fn line<'a>(judged: &'a Value, block: usize, name: &str) -> &'a Value {
 /// Two far apart groups on a line, nine rows near 0 for each near 10.
 fn groups() -> Dir {
     let dir = Dir::new();
-    let values: Vec<f32> = (0..100).map(|row| if row % 10 == 0 { 10.0 } else { 0.01 * row as f32 }).collect();
+    let values: Vec<f32> =
+        (0..100).map(|row| if usize::is_multiple_of(row, 10) { 10.0 } else { 0.01 * row as f32 }).collect();
     dir.write_npy("pool.npy", &values, 1);
     dir
 }
@@ -74,7 +75,7 @@ fn every_budget_has_a_block() {
 #[test]
 fn labels_and_test_rows_tell_what_can_be_learned() {
     let dir = groups();
-    let label = |row: usize| if row % 10 == 0 { "far\n" } else { "near\n" };
+    let label = |row: usize| if usize::is_multiple_of(row, 10) { "far\n" } else { "near\n" };
     dir.write("labels.txt", (0..100).map(label).collect::<String>());
     dir.write("good.txt", "0\n55\n");
     dir.write_npy("test.npy", &[10.0, 0.3, 0.2, 9.0], 1);
