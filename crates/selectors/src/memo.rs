@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Error;
 
+type Known = HashMap<String, Arc<dyn Any + Send + Sync>>;
+
 /// Things found before, by a name that tells everything they depend on.
 #[derive(Clone, Default)]
 pub(crate) struct Memo {
-    known: Option<Arc<Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>>>,
+    known: Option<Arc<Mutex<Known>>>,
 }
 
 impl Memo {

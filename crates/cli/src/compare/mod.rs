@@ -30,7 +30,6 @@ pub(crate) fn run(args: CompareArgs) -> Result<ExitCode, Failure> {
     let (recipe, mut args) = recipe(args)?;
     let arranged = recipe.compare.arrange().map_err(Failure::from)?;
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from("comparison"));
-    std::fs::create_dir_all(&output).map_err(|error| failure::io("create", &output, &error))?;
     let mut ctx = args.run.context()?;
     if args.known.labeled.is_some() || args.known.exclude.is_some() {
         return Err(Failure::usage("`--labeled` and `--exclude` are not for comparisons")
@@ -52,6 +51,8 @@ pub(crate) fn run(args: CompareArgs) -> Result<ExitCode, Failure> {
     let checked = CheckedPool::new(&pool, &mut ctx).map_err(|error| loaded.explain(error))?;
     let n = checked.len();
     let given = Given { pool: &checked, test: examples.test };
+    given.check(&arranged)?;
+    std::fs::create_dir_all(&output).map_err(|error| failure::io("create", &output, &error))?;
     let header = given.header(&arranged, env!("CARGO_PKG_VERSION"));
     let path = output.join("results.jsonl");
     if args.say.force && path.exists() {
@@ -168,7 +169,7 @@ fn check_memory(
     let sample = if size < n { 4 * size as u64 * dim } else { 0 };
     let threads = ctx.threads().current_num_threads() as u64;
     let planned = |shape: &Shape| {
-        let shape = Shape { n: size, ..shape.clone() };
+        let shape = Shape { n: size, ..*shape };
         let methods = arranged.methods.iter().map(|method| plan(&**method, &shape, most, &rates).peak_bytes);
         // Picks as examples, one budget after the other in memory at once, and the logits of the test rows.
         let judged = 4 * dim * (arranged.budgets.len() * most) as u64 + threads * 8 * examples.logits();

@@ -87,7 +87,7 @@ impl Report<'_> {
         }
         let of_best =
             self.summary.budgets.iter().filter_map(|b| self.summary.entry(&judge.name, &best.method, Some(b)));
-        if let Some(saved) = of_best.filter_map(|entry| entry.saved).last() {
+        if let Some(saved) = of_best.filter_map(|entry| entry.saved).next_back() {
             let labels = |value| super::tell::labels(value, &saved);
             figures.push(Figure {
                 value: format!("{} ({} to {})", labels(saved.random), labels(saved.low), labels(saved.high)),

@@ -138,5 +138,6 @@ fn what_cannot_be_compared_is_refused() {
     ] {
         let run = dir.run(&format!("{args} -o refused"));
         assert!(run.code == Some(code) && run.stderr.contains(message), "{args}: {:?} {}", run.code, run.stderr);
+        assert!(args.contains("ccs") || !dir.path("refused").exists(), "{args} leaves no file");
     }
 }

@@ -54,6 +54,26 @@ impl Given<'_> {
         Ok(Some(test))
     }
 
+    /// Whether the comparison can be made on this; [`run`] asks too.
+    ///
+    /// # Errors
+    /// Sizes and budgets beyond the pool, evaluators without labels or test rows, test rows of another width.
+    pub fn check(&self, arranged: &Arranged) -> Result<(), Error> {
+        self.examples(arranged)?;
+        let n = self.pool.len();
+        let comparison = &arranged.comparison;
+        if let Some(size) = comparison.pool_size.filter(|size| *size == 0 || *size > n) {
+            return Err(Error::Setting { name: "pool-size", rule: format!("from 1 to {n}"), got: size.to_string() });
+        }
+        if comparison.initial >= comparison.pool_size.unwrap_or(n) {
+            let got = comparison.initial.to_string();
+            return Err(Error::Setting { name: "initial", rule: "below the rows to pick from".into(), got });
+        }
+        let candidates = arranged.candidates(n);
+        arranged.budgets.iter().try_for_each(|budget| budget.resolve(candidates).map(drop))?;
+        Ok(())
+    }
+
     /// What results depend on beside their place.
     pub fn header(&self, arranged: &Arranged, version: &str) -> Header {
         let mut hash = Xxh3::new();
@@ -142,20 +162,10 @@ pub fn run(
     watch: &mut dyn Watch,
     ctx: &mut Context,
 ) -> Result<(), Error> {
+    given.check(arranged)?;
     let test = given.examples(arranged)?;
-    let n = given.pool.len();
     let comparison = &arranged.comparison;
-    if let Some(size) = comparison.pool_size.filter(|size| *size == 0 || *size > n) {
-        return Err(Error::Setting { name: "pool-size", rule: format!("from 1 to {n}"), got: size.to_string() });
-    }
-    if comparison.initial >= comparison.pool_size.unwrap_or(n) {
-        let got = comparison.initial.to_string();
-        return Err(Error::Setting { name: "initial", rule: "below the rows to pick from".into(), got });
-    }
-    let candidates = arranged.candidates(n);
-    for budget in &arranged.budgets {
-        budget.resolve(candidates)?;
-    }
+    let candidates = arranged.candidates(given.pool.len());
     let orders = orders(arranged, candidates);
     let columns = arranged.columns();
     let all = comparison.seeds * orders.iter().map(|order| order.budgets.len()).sum::<usize>();

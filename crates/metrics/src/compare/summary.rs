@@ -80,7 +80,7 @@ impl Summary {
             let curve =
                 if column.is_accuracy { self::curve(arranged, candidates, &column.name, &values) } else { Vec::new() };
             for method in methods {
-                let mut of_all: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
+                let mut of_all = (Vec::new(), Vec::new());
                 for (text, budget) in budgets.iter().zip(&arranged.budgets) {
                     let own = values(&column.name, method, text);
                     let random = values(&column.name, RANDOM, text);
@@ -88,14 +88,11 @@ impl Summary {
                     let labels = (picks + comparison.initial) as f64;
                     let saved = if method == RANDOM { None } else { labels_saved(labels, &own, &curve) };
                     entries.push(entry(column, method, Some(text), picks, &own, &random, saved));
-                    of_all.push((own, random));
+                    of_all.0.push(own);
+                    of_all.1.push(random);
                 }
                 if budgets.len() > 1 {
-                    let mean = |of: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>| -> Vec<f64> {
-                        let at = |seed: usize| of_all.iter().map(|pair| of(pair)[seed]).sum::<f64>();
-                        (0..seeds.len()).map(|seed| at(seed) / of_all.len() as f64).collect()
-                    };
-                    let (own, random) = (mean(|pair| &pair.0), mean(|pair| &pair.1));
+                    let (own, random) = (mean_by_seed(&of_all.0, seeds.len()), mean_by_seed(&of_all.1, seeds.len()));
                     entries.push(entry(column, method, None, 0, &own, &random, None));
                 }
             }
@@ -142,6 +139,11 @@ fn columns(arranged: &Arranged) -> Vec<Column> {
         is_accuracy: false,
     }));
     columns
+}
+
+/// The mean of the budgets, for each seed.
+fn mean_by_seed(budgets: &[Vec<f64>], seeds: usize) -> Vec<f64> {
+    (0..seeds).map(|seed| budgets.iter().map(|of| of[seed]).sum::<f64>() / budgets.len() as f64).collect()
 }
 
 /// Accuracies of random at every number of labels it was judged at, by seed.

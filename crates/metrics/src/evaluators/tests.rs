@@ -34,7 +34,7 @@ fn raw(examples: &Examples) -> Vec<f32> {
 
 fn run(evaluator: &dyn Evaluator, classes: usize, train: &Examples, test: &Examples, seed: u64) -> Evaluation {
     let rows: Vec<usize> = (0..train.len()).collect();
-    let standard = Standard::of_rows(&raw(&test), test.dim());
+    let standard = Standard::of_rows(&raw(test), test.dim());
     let task = Task { classes, train, rows: &rows, test, standard: &standard };
     evaluator.evaluate(&task, seed, &context(None)).unwrap_or_else(|error| panic!("{}: {error}", evaluator.name()))
 }
