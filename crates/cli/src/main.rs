@@ -19,6 +19,7 @@ mod output;
 mod plan;
 mod progress;
 mod quickstart;
+mod report;
 mod run;
 mod score;
 mod select;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Score(args) => score::run(*args),
         Command::Dedup(args) => dedup::run(*args),
         Command::Verify(args) => verify::run(args),
+        Command::Report(args) => report::run(*args),
         Command::Plan(args) => plan::run(*args),
         Command::Inspect(args) => inspect::run(args),
         Command::Methods(args) => methods::run(args),

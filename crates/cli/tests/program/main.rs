@@ -6,6 +6,7 @@ mod constraints;
 mod limits;
 mod quickstart;
 mod readme;
+mod report;
 mod same_picks;
 mod scores;
 mod select;
