@@ -11,8 +11,9 @@ PINS = Path(__file__).parent / "requirements.txt"
 class Environment:
     """Python with the peers. `missing` tells of each package that does not install here why not."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, pins=PINS):
         self.folder = folder
+        self.pins = pins
         self.python = str(folder / "bin/python3")
         self.stamp = folder / "installed.json"
         self.missing = {}
@@ -23,7 +24,7 @@ class Environment:
             return False
         stamp = json.loads(self.stamp.read_text())
         self.missing = stamp["missing"]
-        return stamp["pins"] == PINS.read_text() and not self.missing
+        return stamp["pins"] == self.pins.read_text() and not self.missing
 
     def make(self):
         """All at once; where that fails one by one, to learn which does not install."""
@@ -32,12 +33,12 @@ class Environment:
         print(f"installing the peers into {self.folder.name}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(self.folder)], check=True)
         self.missing = {}
-        if self.install("--requirement", str(PINS)):
-            pins = PINS.read_text().split()
+        if self.install("--requirement", str(self.pins)):
+            pins = self.pins.read_text().split()
             self.missing = {pin.split("==")[0]: error for pin in pins if (error := self.install(pin))}
         for package, error in self.missing.items():
             print(f"  {package} does not install here: {error}")
-        self.stamp.write_text(json.dumps({"pins": PINS.read_text(), "missing": self.missing}))
+        self.stamp.write_text(json.dumps({"pins": self.pins.read_text(), "missing": self.missing}))
 
     def install(self, *what):
         """The last line of what pip says, or nothing where it succeeds."""

@@ -31,6 +31,9 @@ pub(crate) enum Command {
     Select(Box<SelectArgs>),
     /// Give every row a number, such as its density or its coverage score.
     Score(Box<ScoreArgs>),
+    /// Judge picks beside random rows: coverage, likeness to the pool, redundancy, and with labels what can be learned.
+    #[command(visible_alias = "evaluate")]
+    Judge(Box<JudgeArgs>),
     /// Find near-duplicates: rows whose cosine to a row that is kept exceeds a threshold.
     Dedup(Box<DedupArgs>),
     /// Repeat the selection of a manifest and say whether it is the same.
@@ -43,6 +46,8 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// List the methods, or tell everything about one.
     Methods(MethodsArgs),
+    /// Hold methods side by side over budgets and seeds: means, differences to random, labels saved.
+    Compare(Box<CompareArgs>),
     /// Write the chosen rows of tables (Parquet shards, npy, csv, jsonl, txt) with all their columns.
     Take(TakeArgs),
     /// Write a pool in another format.
@@ -110,6 +115,127 @@ pub(crate) struct ScoreArgs {
     pub(crate) output: PathBuf,
     #[command(flatten)]
     pub(crate) say: SayArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// `subsel compare`.
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
+    /// The methods, such as norm,typiclust,prob-cover:delta=0.6+norm; random is always among them
+    #[arg(short, long, value_name = "METHODS", help_heading = "What to compare")]
+    pub(crate) methods: Vec<String>,
+    /// The budgets: counts or percentages of the candidates, such as 10,20,40 or 1%,10%
+    #[arg(short = 'n', value_name = "N,..", help_heading = "What to compare")]
+    pub(crate) n: Option<String>,
+    /// How many seeds; each redraws the sample, what methods draw and what evaluators draw [default: 10]
+    #[arg(long, value_name = "SEEDS", help_heading = "What to compare")]
+    pub(crate) seeds: Option<usize>,
+    /// Rows of the pool that each seed draws [default: all]
+    #[arg(long, value_name = "ROWS", help_heading = "What to compare")]
+    pub(crate) pool_size: Option<usize>,
+    /// Rows drawn at random that are labeled before a method begins; -n counts new picks
+    #[arg(long, value_name = "ROWS", help_heading = "What to compare")]
+    pub(crate) initial: Option<usize>,
+    /// What methods are given: rows as they are, or scaled to length 1; judges always see them as they are
+    #[arg(long, value_enum, value_name = "HOW", help_heading = "What to compare")]
+    pub(crate) rows: Option<RowsArg>,
+    /// Let methods see --labels, which judge only otherwise
+    #[arg(long, help_heading = "What to compare")]
+    pub(crate) show_labels: bool,
+    /// A recipe: a TOML file, or the name of one of those that `--recipe list` tells; other options change it
+    #[arg(long, value_name = "RECIPE", help_heading = "What to compare")]
+    pub(crate) recipe: Option<String>,
+    /// Embeddings in the place of those that a recipe names, such as another encoder's of the same rows
+    #[arg(long, value_name = "FILE", requires = "recipe", conflicts_with = "inputs", help_heading = "What to compare")]
+    pub(crate) features: Option<PathBuf>,
+    /// Directory of the data that a recipe names [default: $SUBSEL_DATA, or ../shared/data]
+    #[arg(long, value_name = "DIR", requires = "recipe", help_heading = "What to compare")]
+    pub(crate) data: Option<PathBuf>,
+    /// Embeddings of the test rows, as the pool is read
+    #[arg(long, value_name = "FILE", help_heading = "Judges")]
+    pub(crate) test_features: Option<PathBuf>,
+    /// Classes of the test rows, one per row
+    #[arg(long, value_name = "FILE", help_heading = "Judges")]
+    pub(crate) test_labels: Option<PathBuf>,
+    /// What learns from the picks: linear-probe, logistic, 1nn, 20nn [default: linear-probe where there are labels]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Judges")]
+    pub(crate) evaluators: Vec<String>,
+    /// Metrics without labels, such as mean-distance,frechet [default: some where there are no labels]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Judges")]
+    pub(crate) metrics: Vec<String>,
+    /// Directory of results, tables and the page; a comparison that was stopped goes on where it was
+    #[arg(short, long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) say: SayArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// `subsel judge`.
+#[derive(Debug, Args)]
+pub(crate) struct JudgeArgs {
+    /// The picks: a table of `subsel select` (with a column `budget` each is judged), or rows (.npy, .txt)
+    pub(crate) picks: PathBuf,
+    /// The pool they are of, embeddings (n, d): files or globs, as in `subsel select`
+    #[arg(long, required = true, num_args = 1.., value_name = "INPUT", help_heading = "Reading")]
+    pub(crate) pool: Vec<PathBuf>,
+    /// The column (Parquet, Arrow), tensor (safetensors) or member (npz) that holds the embeddings
+    #[arg(long, value_name = "NAME", help_heading = "Reading")]
+    pub(crate) column: Option<String>,
+    /// The column that names the rows
+    #[arg(long, value_name = "NAME", help_heading = "Reading")]
+    pub(crate) id_column: Option<String>,
+    /// What several inputs are: more rows, or more columns of the same rows
+    #[arg(long, value_enum, default_value_t, help_heading = "Reading")]
+    pub(crate) join: JoinArg,
+    /// What stored values are, where the file cannot say
+    #[arg(long, value_enum, value_name = "TYPE", help_heading = "Reading")]
+    pub(crate) dtype: Option<DtypeArg>,
+    /// Directory of scratch copies of formats that cannot be read by row
+    #[arg(long, value_name = "DIR", help_heading = "Reading")]
+    pub(crate) scratch: Option<PathBuf>,
+    /// Leave rows with NaN or infinite values out of the pool
+    #[arg(long, help_heading = "Reading")]
+    pub(crate) drop_nonfinite: bool,
+    /// Classes, one per row: how the picks are spread over them
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) labels: Option<PathBuf>,
+    /// Rows that random rows are not drawn from [default: as when the picks were made]
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) labeled: Option<PathBuf>,
+    /// Rows that random rows are not drawn from either [default: as when the picks were made]
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) exclude: Option<PathBuf>,
+    /// Names of the rows, one per row
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) ids: Option<PathBuf>,
+    /// What the entries of lists of rows are, where they could be either
+    #[arg(long, value_enum, help_heading = "What is known")]
+    pub(crate) labeled_by: Option<LabeledBy>,
+    /// Test rows, read as the pool is, and their classes: how well they are told after learning from the picks
+    #[arg(long, num_args = 2, value_names = ["FEATURES", "LABELS"], help_heading = "Judges")]
+    pub(crate) test: Vec<PathBuf>,
+    /// What learns from the picks: linear-probe, logistic, 1nn, 20nn [default: all, where there are test rows]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Judges")]
+    pub(crate) evaluators: Vec<String>,
+    /// Metrics without labels, such as mean-distance,frechet [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Judges")]
+    pub(crate) metrics: Vec<String>,
+    /// How often as many rows are drawn at random to compare with
+    #[arg(long, value_name = "DRAWS", default_value_t = 20, help_heading = "Judges")]
+    pub(crate) random_draws: usize,
+    /// Say nothing but warnings and errors
+    #[arg(short, long, help_heading = "Output")]
+    pub(crate) quiet: bool,
+    /// Print the result as JSON to stdout
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }
@@ -425,6 +551,14 @@ pub(crate) struct ConstraintArgs {
     pub(crate) cost_budget: Option<f64>,
 }
 
+/// The command line. A recipe names its pool, so that none need be given.
+pub(crate) fn command() -> clap::Command {
+    use clap::CommandFactory;
+    Cli::command().mut_subcommand("compare", |compare| {
+        compare.mut_arg("inputs", |inputs| inputs.required(false).required_unless_present("recipe"))
+    })
+}
+
 impl ConstraintArgs {
     /// The rules, if they make sense.
     pub(crate) fn constraints(&self) -> Result<Constraints, Failure> {
@@ -476,6 +610,15 @@ pub(crate) struct OtherTools {
     pub(crate) keep: Option<Option<String>>,
     #[arg(long, hide = true, num_args = 0..=1)]
     pub(crate) prune_rate: Option<Option<String>>,
+}
+
+/// How methods are given rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowsArg {
+    /// As they are.
+    Raw,
+    /// Scaled to length 1.
+    Unit,
 }
 
 /// What several inputs are.

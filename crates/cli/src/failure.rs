@@ -73,6 +73,28 @@ impl From<subsel_formats::Error> for Failure {
     }
 }
 
+impl From<subsel_metrics::Error> for Failure {
+    fn from(error: subsel_metrics::Error) -> Self {
+        use subsel_metrics::Error as Judging;
+        match error {
+            Judging::Subsel(error) => error.into(),
+            error => {
+                let code = match error {
+                    Judging::Unknown { .. } | Judging::Incomplete { .. } | Judging::Setting { .. } => USAGE,
+                    _ => FAILED,
+                };
+                Failure { message: error.to_string(), hint: error.hint(), code }
+            }
+        }
+    }
+}
+
+impl From<subsel_report::Error> for Failure {
+    fn from(error: subsel_report::Error) -> Self {
+        Failure { message: with_causes(&error), hint: error.hint(), code: FAILED }
+    }
+}
+
 /// The message and those of its causes, each once.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut message = error.to_string();

@@ -5,12 +5,14 @@
 //! written), [`messages`] (what is said).
 
 mod args;
+mod compare;
 mod completions;
 mod convert;
 mod dedup;
 mod failure;
 mod input;
 mod inspect;
+mod judge;
 mod manifest;
 mod memory;
 mod messages;
@@ -32,15 +34,19 @@ mod verify;
 use std::process::ExitCode;
 
 use args::{Cli, Command};
-use clap::Parser;
+use clap::FromArgMatches;
 
 fn main() -> ExitCode {
     memory::give_back_what_is_freed();
-    let outcome = match Cli::parse().command {
+    let matches = args::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let outcome = match cli.command {
         Command::Quickstart(args) => quickstart::run(args),
         Command::Select(args) => select::run(*args),
         Command::Score(args) => score::run(*args),
+        Command::Judge(args) => judge::run(*args),
         Command::Dedup(args) => dedup::run(*args),
+        Command::Compare(args) => compare::run(*args),
         Command::Verify(args) => verify::run(args),
         Command::Report(args) => report::run(*args),
         Command::Plan(args) => plan::run(*args),

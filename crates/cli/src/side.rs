@@ -99,12 +99,25 @@ fn column(path: &Path, named: Option<&str>, prefer: &[&str]) -> Result<SideFile,
 pub(crate) fn classes(role: Role, path: &Path, named: Option<&str>, n: usize) -> Result<Classes, Failure> {
     let prefer: &[&str] = match role {
         Role::Groups => &["group", "groups"],
-        _ => &["label", "labels", "class", "y"],
+        _ => LABELS,
     };
     let values = column(path, named, prefer)?.values;
     expect_length(path, role.name(), values.len(), n)?;
     Ok(Classes::from_names(&texts(values)))
 }
+
+/// Reads one label per row from a file that goes on beyond the rows of the pool.
+pub(crate) fn first_classes(path: &Path, named: Option<&str>, n: usize) -> Result<Classes, Failure> {
+    let mut names = texts(column(path, named, LABELS)?.values);
+    if names.len() < n {
+        expect_length(path, Role::Labels.name(), names.len(), n)?;
+    }
+    names.truncate(n);
+    Ok(Classes::from_names(&names))
+}
+
+/// Names that columns of labels go by.
+const LABELS: &[&str] = &["label", "labels", "class", "y"];
 
 /// Reads one number per row.
 pub(crate) fn numbers(role: Role, path: &Path, named: Option<&str>, n: usize) -> Result<Vec<f64>, Failure> {

@@ -132,12 +132,15 @@ fn dots_of<T: Lanes, const N: usize>(row: &[T], weights: &[T], out: &mut [T]) {
     let width = row.len();
     let mut sums = [[T::ZERO; LANES]; N];
     for at in (0..width).step_by(LANES) {
-        let x: &[T; LANES] = lanes_at(row, at);
+        let x: [T; LANES] = *lanes_at(row, at);
         for (class, sums) in sums.iter_mut().enumerate() {
-            let w: &[T; LANES] = lanes_at(weights, class * width + at);
+            let w: [T; LANES] = *lanes_at(weights, class * width + at);
+            // A copy, so that the compiler keeps the lanes together.
+            let mut lanes = *sums;
             for lane in 0..LANES {
-                sums[lane] = x[lane].mul_add(w[lane], sums[lane]);
+                lanes[lane] = x[lane].mul_add(w[lane], lanes[lane]);
             }
+            *sums = lanes;
         }
     }
     for (out, sums) in out.iter_mut().zip(sums) {
@@ -146,42 +149,47 @@ fn dots_of<T: Lanes, const N: usize>(row: &[T], weights: &[T], out: &mut [T]) {
 }
 
 /// [`Kernels::class_sums`], for the wrappers of each instruction set.
+///
+/// Rows go by fours through all sums, which stay in the first-level cache: a column of many rows at once would fall into
+/// few of its sets.
 #[inline(always)]
 pub(crate) fn sums<T: Lanes>(of: Sums<'_, T>, out: &mut [T]) {
+    out.fill(T::ZERO);
+    let m = of.rows.picked.len();
     let mut first = 0;
-    while first + 8 <= of.classes {
-        sums_of::<T, 8>(of, first, out);
-        first += 8;
-    }
-    if first + 4 <= of.classes {
-        sums_of::<T, 4>(of, first, out);
+    while first + 4 <= m {
+        add_rows::<T, 4>(of, first, out);
         first += 4;
     }
-    if first + 2 <= of.classes {
-        sums_of::<T, 2>(of, first, out);
-        first += 2;
-    }
-    if first < of.classes {
-        sums_of::<T, 1>(of, first, out);
+    while first < m {
+        add_rows::<T, 1>(of, first, out);
+        first += 1;
     }
 }
 
 #[inline(always)]
-fn sums_of<T: Lanes, const N: usize>(of: Sums<'_, T>, first: usize, out: &mut [T]) {
-    let (rows, width) = (of.rows, of.rows.width);
-    for at in (0..width).step_by(LANES) {
-        let mut sums = [[T::ZERO; LANES]; N];
-        for i in 0..rows.picked.len() {
-            let x: &[T; LANES] = lanes_at(rows.values, rows.picked[i] as usize * width + at);
-            let coefs = &of.coefs[i * of.classes + first..][..N];
-            for (sums, coef) in sums.iter_mut().zip(coefs) {
-                for lane in 0..LANES {
-                    sums[lane] = coef.mul_add(x[lane], sums[lane]);
-                }
-            }
+fn add_rows<T: Lanes, const N: usize>(of: Sums<'_, T>, first: usize, out: &mut [T]) {
+    let width = of.rows.width;
+    let mut rows = [&of.rows.values[..0]; N];
+    for (i, row) in rows.iter_mut().enumerate() {
+        *row = of.rows.row(first + i);
+    }
+    for (class, out) in out.chunks_exact_mut(width).enumerate() {
+        let mut coefs = [T::ZERO; N];
+        for (i, coef) in coefs.iter_mut().enumerate() {
+            *coef = of.coefs[(first + i) * of.classes + class];
         }
-        for (class, sums) in sums.iter().enumerate() {
-            out[(first + class) * width + at..][..LANES].copy_from_slice(sums);
+        for at in (0..width).step_by(LANES) {
+            let mut sums: [T; LANES] = *lanes_at(out, at);
+            for (coef, row) in coefs.iter().zip(rows) {
+                let x: [T; LANES] = *lanes_at(row, at);
+                let mut lanes = sums;
+                for lane in 0..LANES {
+                    lanes[lane] = coef.mul_add(x[lane], lanes[lane]);
+                }
+                sums = lanes;
+            }
+            out[at..at + LANES].copy_from_slice(&sums);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use subsel::{Context, Error};
+use subsel::{CheckedPool, Context, Error};
 use subsel_kernels::padded;
 
 /// Rows and their classes.
@@ -78,11 +78,11 @@ impl Standard {
         Standard { mean, scale }
     }
 
-    /// Of these rows, the deviation with divisor n.
-    pub fn of(examples: &Examples) -> Self {
-        let (n, dim) = (examples.len() as f64, examples.dim());
+    /// Of these rows `(n, d)`, the deviation with divisor n.
+    pub fn of_rows(rows: &[f32], dim: usize) -> Self {
+        let n = (rows.len() / dim) as f64;
         let (mut mean, mut squares) = (vec![0.0; dim], vec![0.0; dim]);
-        let rows = || examples.features().chunks_exact(examples.width());
+        let rows = || rows.chunks_exact(dim);
         for row in rows() {
             mean.iter_mut().zip(row).for_each(|(sum, v)| *sum += f64::from(*v));
         }
@@ -93,6 +93,15 @@ impl Standard {
             }
         }
         Standard::new(mean, squares.into_iter().map(|sum| (sum / n).sqrt()))
+    }
+
+    /// Of the rows of a pool, in one pass.
+    ///
+    /// # Errors
+    /// Whatever reading meets.
+    pub fn of_pool(pool: &CheckedPool<'_>, ctx: &Context) -> Result<Self, Error> {
+        let (mean, sd) = pool.column_moments(ctx)?;
+        Ok(Standard::new(mean, sd.into_iter()))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Judge selections, without labels and with them, and compare methods with error bars.
 //!
 //! [`Judge`] measures what needs no labels: coverage, likeness to the pool, redundancy. [`ClassSpread`] tells how
-//! labels are spread. An [`Evaluator`] learns from the picked rows and is examined on others: [`evaluators`].
+//! labels are spread. An [`Evaluator`] learns from the picked rows and is examined on others: [`evaluators`]. [`compare`]
+//! holds methods, budgets and seeds side by side.
 //!
 //! ```
 //! use subsel::{CheckedPool, Context, Pool, Settings};
@@ -21,10 +22,13 @@
 //! ```
 
 mod classes;
+pub mod compare;
+mod error;
 mod evaluator;
 pub mod evaluators;
 mod unlabeled;
 
 pub use classes::ClassSpread;
+pub use error::Error;
 pub use evaluator::{Evaluation, Evaluator, Examples, Standard, Task, all as all_evaluators, evaluator};
 pub use unlabeled::{Better, Judge, JudgeSettings, Metric, UnknownMetric};

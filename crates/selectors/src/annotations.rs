@@ -76,7 +76,7 @@ impl Annotations {
     }
 
     /// The same of just these rows.
-    pub(crate) fn keep(&self, rows: &[usize]) -> Self {
+    pub fn keep(&self, rows: &[usize]) -> Self {
         let numbers = |all: &Option<Vec<f64>>| all.as_ref().map(|all| rows.iter().map(|&row| all[row]).collect());
         Annotations {
             labels: self.labels.as_ref().map(|labels| labels.keep(rows)),

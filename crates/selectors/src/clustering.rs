@@ -69,6 +69,11 @@ impl KMeans {
     /// # Errors
     /// Reading, interruption.
     pub fn fit(&self, pool: &CheckedPool<'_>, ctx: &Context, stream: Stream) -> Result<Clustering, Error> {
+        let name = || format!("{self:?} {stream:?} {}", pool.name());
+        ctx.memo().recall(name, || self.fit_anew(pool, ctx, stream))
+    }
+
+    fn fit_anew(&self, pool: &CheckedPool<'_>, ctx: &Context, stream: Stream) -> Result<Clustering, Error> {
         ctx.progress().begin("seeding clusters", self.k as u64);
         let mut centers = seeding::seed(pool, self.k, ctx, stream)?;
         let k = centers.len() / pool.dim();

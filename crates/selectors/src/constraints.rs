@@ -390,7 +390,7 @@ pub(crate) fn run(
         return selector.run(pool, budget, ctx, picks);
     }
     let mut rules = Rules::new(pool, budget, may_be_fewer, ctx)?;
-    let mut open = pool.copy();
+    let mut open = pool.clone();
     open.bar(|row| rules.counts_allow(row).is_err());
     let most = budget.min(open.n_candidates());
     // What runs inside others asks nothing of rules that those outside ask about.

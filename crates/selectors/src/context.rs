@@ -8,6 +8,7 @@ use subsel_kernels::{Isa, Kernels};
 
 use crate::Error;
 use crate::constraints::Rules;
+use crate::memo::Memo;
 use crate::pool::CheckedPool;
 use crate::random::Stream;
 
@@ -62,6 +63,7 @@ pub struct Context {
     progress: Arc<dyn Progress>,
     cancel: Arc<AtomicBool>,
     rules: Option<Rules>,
+    memo: Memo,
     warnings: Vec<String>,
     events: serde_json::Map<String, Value>,
 }
@@ -95,9 +97,21 @@ impl Context {
             progress: Arc::new(Silent),
             cancel: Arc::default(),
             rules: None,
+            memo: Memo::default(),
             warnings: Vec::new(),
             events: serde_json::Map::new(),
         })
+    }
+
+    /// From now on remembers clusterings and graphs of neighbors, and forgets those remembered before: for several runs on
+    /// one pool. What is remembered is not in any plan.
+    pub fn remember(&mut self) {
+        self.memo = Memo::remembering();
+    }
+
+    /// What was found for several runs.
+    pub(crate) fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     /// Reports progress to `progress` from now on.

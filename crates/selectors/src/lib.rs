@@ -34,6 +34,7 @@ mod distinct;
 mod error;
 mod gains;
 pub mod grammar;
+mod memo;
 mod method;
 pub mod methods;
 mod neighbors;

@@ -87,6 +87,12 @@ pub trait Selector: Debug + Send + Sync {
         self.info().nested
     }
 
+    /// Whether, with these settings, the seed changes the picks; those drawn where nothing is left to tell rows apart do not
+    /// count.
+    fn is_random(&self) -> bool {
+        self.info().random
+    }
+
     /// Whether, with these settings, a run may end with fewer picks than asked for.
     fn gives_fewer(&self) -> bool {
         false

@@ -91,7 +91,7 @@ struct Worker {
 /// # Errors
 /// Reading, interruption.
 pub(crate) fn knn(pool: &CheckedPool<'_>, k: usize, ctx: &Context) -> Result<KnnGraph, Error> {
-    knn_by(First::Fastest, pool, k, ctx)
+    ctx.memo().recall(|| format!("{k} neighbors {}", pool.name()), || knn_by(First::Fastest, pool, k, ctx))
 }
 
 /// As [`knn`], by the products named first.

@@ -71,10 +71,13 @@ pub struct PoolFacts {
 /// A pool that a method can work on: every row finite, norms known, candidates decided.
 ///
 /// Rows are numbered within this pool; [`CheckedPool::global`] gives the number in the pool the user knows.
+#[derive(Clone)]
 pub struct CheckedPool<'a> {
     origin: Origin<'a>,
     /// Present where rows are to be scaled to unit length.
     scaling: Option<Scaling>,
+    /// The rows as this pool gives them, where they are kept in memory.
+    kept: Option<Kept>,
     sq_norms: Vec<f64>,
     candidate: Vec<bool>,
     n_candidates: usize,
@@ -131,6 +134,7 @@ impl<'a> CheckedPool<'a> {
         let whole = CheckedPool {
             origin: Origin::Whole(pool.source),
             scaling: None,
+            kept: None,
             sq_norms,
             candidate,
             n_candidates,
@@ -150,7 +154,7 @@ impl<'a> CheckedPool<'a> {
     }
 
     /// The pool of just these rows (ascending, distinct).
-    pub(crate) fn keep(&self, rows: Vec<usize>) -> CheckedPool<'a> {
+    pub fn keep(&self, rows: Vec<usize>) -> CheckedPool<'a> {
         let candidate: Vec<bool> = rows.iter().map(|&row| self.candidate[row]).collect();
         CheckedPool {
             sq_norms: rows.iter().map(|&row| self.sq_norms[row]).collect(),
@@ -161,27 +165,13 @@ impl<'a> CheckedPool<'a> {
             constraints: self.constraints.clone(),
             facts: self.facts.clone(),
             scaling: self.scaling.as_ref().map(|scaling| scaling.keep(&rows)),
+            kept: self.kept.as_ref().map(|kept| kept.keep(&rows)),
             origin: match &self.origin {
                 Origin::Whole(base) => Origin::Some { base: *base, rows },
                 Origin::Some { base, rows: of } => {
                     Origin::Some { base: *base, rows: rows.iter().map(|&row| of[row]).collect() }
                 }
             },
-        }
-    }
-
-    /// Another of the same.
-    pub(crate) fn copy(&self) -> CheckedPool<'a> {
-        CheckedPool {
-            origin: self.origin.clone(),
-            scaling: self.scaling.clone(),
-            sq_norms: self.sq_norms.clone(),
-            candidate: self.candidate.clone(),
-            n_candidates: self.n_candidates,
-            labeled: self.labeled.clone(),
-            known: self.known.clone(),
-            constraints: self.constraints.clone(),
-            facts: self.facts.clone(),
         }
     }
 
@@ -193,8 +183,13 @@ impl<'a> CheckedPool<'a> {
         self.n_candidates = self.candidate.iter().filter(|candidate| **candidate).count();
     }
 
+    /// Forgets what class each row is of, so that no method can go by it.
+    pub fn forget_labels(&mut self) {
+        self.known.labels = None;
+    }
+
     /// Counts these rows as labeled from now on.
-    pub(crate) fn label(&mut self, rows: &[usize]) {
+    pub fn label(&mut self, rows: &[usize]) {
         rows.iter().for_each(|&row| self.candidate[row] = false);
         self.n_candidates = self.candidate.iter().filter(|candidate| **candidate).count();
         self.labeled.extend_from_slice(rows);
@@ -216,11 +211,12 @@ impl<'a> CheckedPool<'a> {
     /// Whatever reading meets.
     pub fn unit(&self, ctx: &Context) -> Result<CheckedPool<'a>, Error> {
         if self.scaling.is_some() {
-            return Ok(self.copy());
+            return Ok(self.clone());
         }
         let mut unit = CheckedPool {
             origin: self.origin.clone(),
-            scaling: Some(Scaling { kernels: ctx.kernels(), sq_norms: self.sq_norms.clone(), kept: None }),
+            scaling: Some(Scaling { kernels: ctx.kernels(), sq_norms: self.sq_norms.clone() }),
+            kept: None,
             sq_norms: Vec::new(),
             candidate: self.candidate.clone(),
             n_candidates: self.n_candidates,
@@ -232,17 +228,47 @@ impl<'a> CheckedPool<'a> {
         // Rounding leaves norms that are not quite 1, and error bounds of products need the true ones.
         let mut sq_norms = vec![0.0; self.len()];
         unit.sq_norms.clone_from(&sq_norms);
+        unit.kept = unit.pass_keeping(ctx, &mut sq_norms, |rows, out| ctx.kernels().sq_norms(rows, out))?;
+        unit.sq_norms = sq_norms;
+        Ok(unit)
+    }
+
+    /// The same pool with its rows in memory as `f32`, for methods that pass over them many times; `None` where they are
+    /// there already, or are not to be kept. Takes one pass.
+    ///
+    /// # Errors
+    /// Whatever reading meets.
+    pub(crate) fn held(&self, ctx: &Context) -> Result<Option<CheckedPool<'a>>, Error> {
+        if self.kept.is_some() || !unit::keeps_rows(self.len(), self.dim(), ctx.cache_bytes()) {
+            return Ok(None);
+        }
+        let kept = self.pass_keeping(ctx, &mut vec![(); self.len()], |_, _| ())?;
+        Ok(Some(CheckedPool { kept, ..self.clone() }))
+    }
+
+    /// Whether rows in order are had for nothing: as `f32` in memory, one after the other.
+    pub(crate) fn is_held(&self) -> bool {
+        self.kept.as_ref().is_some_and(Kept::is_whole)
+    }
+
+    /// One pass of `see(rows, state)`, which keeps the rows where they are to be kept.
+    fn pass_keeping<T: Send>(
+        &self,
+        ctx: &Context,
+        state: &mut [T],
+        see: impl Fn(Rows<'_>, &mut [T]) + Sync,
+    ) -> Result<Option<Kept>, Error> {
         let dim = self.dim();
         let is_kept = unit::keeps_rows(self.len(), dim, ctx.cache_bytes());
         let mut kept = vec![0.0; if is_kept { self.len() * dim } else { 0 }];
         let chunks: Vec<Mutex<&mut [f32]>> = kept.chunks_mut(CHUNK_ROWS * dim).map(Mutex::new).collect();
         scan::for_rows(
-            &unit,
+            self,
             ctx,
-            &mut sq_norms,
+            state,
             || (),
-            |(), block, out| {
-                ctx.kernels().sq_norms(block.rows, out);
+            |(), block, state| {
+                see(block.rows, state);
                 if let Some(chunk) = chunks.get(block.first / CHUNK_ROWS) {
                     let first = block.first % CHUNK_ROWS;
                     let place = first * dim..(first + block.rows.len()) * dim;
@@ -252,11 +278,7 @@ impl<'a> CheckedPool<'a> {
             },
         )?;
         drop(chunks);
-        if let (true, Some(scaling)) = (is_kept, &mut unit.scaling) {
-            scaling.kept = Some(Kept::new(kept));
-        }
-        unit.sq_norms = sq_norms;
-        Ok(unit)
+        Ok(is_kept.then(|| Kept::new(kept)))
     }
 
     /// Number of rows.
@@ -290,6 +312,12 @@ impl<'a> CheckedPool<'a> {
         }
     }
 
+    /// What tells these rows apart from those of any other pool.
+    pub(crate) fn name(&self) -> String {
+        let numbers = self.numbers().map(|rows| rows_hash(rows.iter().copied()));
+        format!("{} {numbers:?} unit={}", self.facts.fingerprint, self.scaling.is_some())
+    }
+
     /// Canonical squared Euclidean norm of each row.
     pub fn sq_norms(&self) -> &[f64] {
         &self.sq_norms
@@ -321,6 +349,21 @@ impl<'a> CheckedPool<'a> {
     /// The labeled rows, ascending.
     pub fn labeled(&self) -> &[usize] {
         &self.labeled
+    }
+
+    /// What is known of the rows.
+    pub fn known(&self) -> &Annotations {
+        &self.known
+    }
+
+    /// Mean and standard deviation (divisor n) of each column. Two passes.
+    ///
+    /// # Errors
+    /// Whatever reading meets.
+    pub fn column_moments(&self, ctx: &Context) -> Result<(Vec<f64>, Vec<f64>), Error> {
+        let mean = crate::start::mean(self, ctx)?;
+        let squares = crate::start::mean_of(self, ctx, |i, v| (v - mean[i]) * (v - mean[i]))?;
+        Ok((mean, squares.into_iter().map(f64::sqrt).collect()))
     }
 
     /// Classes of the rows, where they are known.
@@ -415,9 +458,11 @@ impl<'a> CheckedPool<'a> {
         scratch: &mut Block,
         out: &mut Vec<f32>,
     ) -> Result<(), Error> {
-        let found = self.gather(rows, scratch)?;
         out.resize(rows.len() * self.dim(), 0.0);
-        ctx.kernels().widen(found, out);
+        match &self.kept {
+            Some(kept) => kept.copy(rows.iter().copied(), self.dim(), out),
+            None => ctx.kernels().widen(self.gather(rows, scratch)?, out),
+        }
         Ok(())
     }
 }
@@ -440,14 +485,14 @@ impl RowSource for CheckedPool<'_> {
     }
 
     fn dtype(&self) -> Dtype {
-        if self.scaling.is_some() { Dtype::F32 } else { self.origin.base().dtype() }
+        if self.scaling.is_some() || self.kept.is_some() { Dtype::F32 } else { self.origin.base().dtype() }
     }
 
     fn rows<'s>(&'s self, range: Range<usize>, scratch: &'s mut Block) -> Result<Rows<'s>, subsel_formats::Error> {
-        match &self.scaling {
-            None => self.origin.rows(range, scratch),
-            Some(Scaling { kept: Some(kept), .. }) => Ok(kept.rows(range, self.dim(), scratch)),
-            Some(scaling) => {
+        match (&self.kept, &self.scaling) {
+            (Some(kept), _) => Ok(kept.rows(range, self.dim(), scratch)),
+            (None, None) => self.origin.rows(range, scratch),
+            (None, Some(scaling)) => {
                 let mut stored = unit::buffer();
                 let rows = self.origin.rows(range.clone(), &mut stored);
                 let scaled = rows.map(|rows| scaling.scale(rows, range, scratch));
@@ -458,10 +503,10 @@ impl RowSource for CheckedPool<'_> {
     }
 
     fn gather<'s>(&'s self, rows: &[usize], scratch: &'s mut Block) -> Result<Rows<'s>, subsel_formats::Error> {
-        match &self.scaling {
-            None => self.origin.gather(rows, scratch),
-            Some(Scaling { kept: Some(kept), .. }) => Ok(kept.gather(rows.iter().copied(), self.dim(), scratch)),
-            Some(scaling) => {
+        match (&self.kept, &self.scaling) {
+            (Some(kept), _) => Ok(kept.gather(rows.iter().copied(), self.dim(), scratch)),
+            (None, None) => self.origin.gather(rows, scratch),
+            (None, Some(scaling)) => {
                 let mut stored = unit::buffer();
                 let found = self.origin.gather(rows, &mut stored);
                 let scaled = found.map(|found| scaling.scale(found, rows.iter().copied(), scratch));
@@ -626,6 +671,35 @@ mod tests {
             view.gather_f32(ctx, &[2, 0], &mut scratch, &mut again).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(again, scaled[..14]);
             assert_eq!((view.global(2), view.local(17), view.local(4)), (4999, Some(1), None));
+        });
+    }
+
+    #[test]
+    fn held_rows_are_those_given_in_passes_and_gathers_and_views() {
+        let pool = mixture_pool(5000, 7, 2);
+        checked(&pool.pool(), |whole, ctx| {
+            let held = whole.held(ctx).unwrap_or_else(|error| panic!("{error}")).expect("room for the rows");
+            assert!(held.held(ctx).unwrap_or_else(|error| panic!("{error}")).is_none());
+            let view = held.keep(vec![3, 17, 4097, 4999]);
+            assert!(held.is_held() && !view.is_held() && !whole.is_held());
+            let (mut scratch, mut given, mut got) = (Block::default(), Vec::new(), Vec::new());
+            let mut other = Block::default();
+            for (pool, rows, numbers) in
+                [(&held, [4999, 3, 4097], [4999, 3, 4097]), (&view, [3, 0, 2], [4999, 3, 4097])]
+            {
+                whole.gather_f32(ctx, &numbers, &mut scratch, &mut given).unwrap_or_else(|error| panic!("{error}"));
+                pool.gather_f32(ctx, &rows, &mut scratch, &mut got).unwrap_or_else(|error| panic!("{error}"));
+                assert_eq!(got, given);
+            }
+            let in_order = [(&held, 4090..4100, 4090), (&view, 2..3, 4097)];
+            for (pool, range, first) in in_order {
+                let len = range.len();
+                let got = pool.rows(range, &mut scratch).unwrap_or_else(|error| panic!("{error}"));
+                let given = whole.rows(first..first + len, &mut other).unwrap_or_else(|error| panic!("{error}"));
+                assert_eq!(format!("{got:?}"), format!("{given:?}"));
+            }
+            ctx.set_cache_bytes(0);
+            assert!(whole.held(ctx).unwrap_or_else(|error| panic!("{error}")).is_none());
         });
     }
 

@@ -109,6 +109,15 @@ pub(crate) fn negative_sq_dists_to_mean(pool: &CheckedPool<'_>, ctx: &Context) -
 
 /// The mean row of the pool, summed by chunks in order, so the same for every block size and thread count.
 pub(crate) fn mean(pool: &CheckedPool<'_>, ctx: &Context) -> Result<Vec<f64>, Error> {
+    mean_of(pool, ctx, |_, v| v)
+}
+
+/// The mean of `of(column, value)` over the rows, for each column.
+pub(crate) fn mean_of(
+    pool: &CheckedPool<'_>,
+    ctx: &Context,
+    of: impl Fn(usize, f64) -> f64 + Sync,
+) -> Result<Vec<f64>, Error> {
     let dim = pool.dim();
     let mut total = vec![0.0; dim];
     let mut state = vec![(); pool.len()];
@@ -117,7 +126,7 @@ pub(crate) fn mean(pool: &CheckedPool<'_>, ctx: &Context) -> Result<Vec<f64>, Er
         wide.resize(block.rows.len() * dim, 0.0);
         ctx.kernels().widen(block.rows, wide);
         for row in wide.chunks_exact(dim) {
-            sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += f64::from(*v));
+            sums.iter_mut().zip(row).enumerate().for_each(|(i, (sum, v))| *sum += of(i, f64::from(*v)));
         }
         Ok(sums)
     };

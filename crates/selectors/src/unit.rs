@@ -35,12 +35,26 @@ impl RowScale {
     /// Bytes of a scaled view: two norms, a mark and a class per row, for each worker buffers of the rows as stored and as
     /// scaled, and the scaled rows where they are kept.
     pub fn bytes(shape: &Shape) -> u64 {
-        let kept = if keeps_rows(shape.n, shape.dim, shape.cache_bytes) { 4 * shape.n * shape.dim } else { 0 };
-        29 * shape.n as u64 + 2 * shape.block_bytes() + kept as u64
+        29 * shape.n as u64 + 2 * shape.block_bytes() + kept_bytes(shape)
     }
 }
 
-/// Whether scaled rows are kept: in a quarter of what may be kept, the rest being for what is made of them.
+/// Bytes of a pool whose rows are [held](CheckedPool::held): a norm, a mark and a class per row, and the rows.
+pub(crate) fn held_bytes(shape: &Shape) -> u64 {
+    match kept_bytes(shape) {
+        0 => 0,
+        kept => 21 * shape.n as u64 + kept,
+    }
+}
+
+/// Bytes of the rows in memory, where they are kept.
+fn kept_bytes(shape: &Shape) -> u64 {
+    let kept = if keeps_rows(shape.n, shape.dim, shape.cache_bytes) { 4 * shape.n * shape.dim } else { 0 };
+    kept as u64
+}
+
+/// Whether rows are kept, scaled or as they are: in a quarter of what may be kept, the rest being for what is made of
+/// them.
 pub(crate) fn keeps_rows(n: usize, dim: usize, cache_bytes: u64) -> bool {
     (4 * n as u64).saturating_mul(dim as u64) <= cache_bytes / 4
 }
@@ -53,11 +67,9 @@ pub(crate) struct Scaling {
     pub(crate) kernels: Kernels,
     /// Canonical squared norms of the rows as stored.
     pub(crate) sq_norms: Vec<f64>,
-    /// The scaled rows, where they are kept.
-    pub(crate) kept: Option<Kept>,
 }
 
-/// Scaled rows in memory, shared by all pools of some of them.
+/// Rows in memory as `f32`, as their pool gives them, shared by all pools of some of them.
 #[derive(Clone)]
 pub(crate) struct Kept {
     values: Arc<Vec<f32>>,
@@ -80,6 +92,11 @@ impl Kept {
         Kept { values: Arc::clone(&self.values), rows: Some(rows) }
     }
 
+    /// Whether rows in order lie one after the other, so that they are had for nothing.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.rows.is_none()
+    }
+
     /// Some rows in order.
     pub(crate) fn rows<'a>(&'a self, range: Range<usize>, dim: usize, out: &'a mut Block) -> Rows<'a> {
         match &self.rows {
@@ -95,23 +112,24 @@ impl Kept {
         dim: usize,
         out: &'a mut Block,
     ) -> Rows<'a> {
-        let values: &mut [f32] = bytemuck::cast_slice_mut(out.bytes_mut(Dtype::F32, rows.len() * dim));
-        for (values, row) in values.chunks_exact_mut(dim).zip(rows) {
-            let row = self.rows.as_ref().map_or(row, |of| of[row]);
-            values.copy_from_slice(&self.values[row * dim..(row + 1) * dim]);
-        }
+        let values = out.bytes_mut(Dtype::F32, rows.len() * dim);
+        self.copy(rows, dim, bytemuck::cast_slice_mut(values));
         out.rows(dim)
+    }
+
+    /// Copies some rows into `out` `(rows, d)`.
+    pub(crate) fn copy(&self, rows: impl Iterator<Item = usize>, dim: usize, out: &mut [f32]) {
+        for (out, row) in out.chunks_exact_mut(dim).zip(rows) {
+            let row = self.rows.as_ref().map_or(row, |of| of[row]);
+            out.copy_from_slice(&self.values[row * dim..(row + 1) * dim]);
+        }
     }
 }
 
 impl Scaling {
     /// The scaling of just these rows.
     pub(crate) fn keep(&self, rows: &[usize]) -> Self {
-        Scaling {
-            kernels: self.kernels,
-            sq_norms: rows.iter().map(|&row| self.sq_norms[row]).collect(),
-            kept: self.kept.as_ref().map(|kept| kept.keep(rows)),
-        }
+        Scaling { kernels: self.kernels, sq_norms: rows.iter().map(|&row| self.sq_norms[row]).collect() }
     }
 
     /// Scales rows as stored into `out`; `of` are their numbers.

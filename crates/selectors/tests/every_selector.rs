@@ -206,7 +206,10 @@ fn one_seed_gives_one_selection_and_seeds_matter_to_random_methods() {
         ];
         let draws = ["random", "stochastic", "+norm"].iter().any(|part| text.contains(part));
         let is_settled = settled.iter().any(|part| text.contains(part)) && !draws;
-        if method.info().random && !is_settled {
+        if !method.is_random() {
+            assert_eq!(rows(method, &pool, 40, 1), rows(method, &pool, 40, 2), "{text} minds its seed");
+        }
+        if method.is_random() && !is_settled {
             assert!(
                 (2..6).any(|seed| rows(method, &pool, 40, seed) != rows(method, &pool, 40, 1)),
                 "{text} ignores its seed"

@@ -2,7 +2,9 @@
 
 mod bad_input;
 mod commands;
+mod compare;
 mod constraints;
+mod judge;
 mod limits;
 mod quickstart;
 mod readme;

@@ -60,6 +60,7 @@ fn every_field_printed_as_json_is_documented() {
     for args in [
         "select pool.npy -n 5 -m random --json --quiet",
         "verify picks.manifest.json --json",
+        "judge picks.csv --pool pool.npy --random-draws 2 --json",
         "plan pool.npy -n 5 -m random --json",
         "inspect pool.npy --json",
         "methods random --json",

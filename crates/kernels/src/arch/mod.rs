@@ -24,7 +24,7 @@ mod vector;
 mod x86;
 
 pub(crate) use columns::{count_at_most, keep_at_most, l1_dists, l1_least, l1_nearest, l1_within, l1_within_all};
-pub(crate) use product::product;
+pub(crate) use product::{pack, product, product_packed, strip};
 
 /// Calls `$name` of the module for the instruction set of `$kernels`.
 macro_rules! dispatch {

@@ -18,10 +18,12 @@ const TILE_VALUES: usize = 1 << 21;
 /// Fewest rows of a tile (of enough rows).
 const MIN_ROWS: usize = 128;
 
-/// Buffers of the panel verbs, to be reused from call to call; one per thread. Up to 10 MiB for `d <= 16384`.
+/// Buffers of the panel verbs, to be reused from call to call; one per thread. Up to 10 MiB for `d <= 2048`, and
+/// 2 KiB for each value of a row beyond.
 #[derive(Clone, Debug, Default)]
 pub struct PanelScratch {
     left: Vec<f32>,
+    packed: Vec<f32>,
     dots: Vec<f32>,
     sq_norms: Vec<f64>,
 }
@@ -75,7 +77,8 @@ impl PanelScratch {
     /// The most bytes it holds after calls of at most `n_rows` rows of `dim` values against `k` vectors.
     pub fn bytes(n_rows: usize, k: usize, dim: usize) -> u64 {
         let rows = tile_rows(dim).min(n_rows) as u64;
-        rows * (4 * dim as u64 + 4 * padded_len(k.min(BLOCK)) as u64 + 8)
+        let columns = 4 * padded_len(k.min(BLOCK)) as u64;
+        rows * (4 * dim as u64 + columns + 8) + columns * dim as u64
     }
 }
 
@@ -108,8 +111,9 @@ impl Kernels {
         let dim = right.dim;
         assert_eq!(rows.dim(), dim, "rows and panel of one dimension");
         assert!(row_sq_norms.is_none_or(|norms| norms.len() == rows.len()), "one norm per row");
-        let PanelScratch { left, dots, sq_norms } = scratch;
+        let PanelScratch { left, packed, dots, sq_norms } = scratch;
         let at_once = tile_rows(dim);
+        let (is_one_block, strip) = (right.len() <= BLOCK, arch::strip());
         for start in (0..rows.len()).step_by(at_once) {
             let range = start..(start + at_once).min(rows.len());
             let left = self.converted(rows.slice(range.clone()), right.offset.as_deref(), left);
@@ -123,7 +127,10 @@ impl Kernels {
             };
             for first in (0..right.len()).step_by(BLOCK) {
                 let columns = first..(first + BLOCK).min(right.len());
-                let dots = self.padded_products(left, &right.values[columns.start * dim..columns.end * dim], dim, dots);
+                if start == 0 || !is_one_block {
+                    arch::pack(&right.values[columns.start * dim..columns.end * dim], dim, strip, packed);
+                }
+                let dots = padded_products(left, packed, columns.len(), dim, strip, dots);
                 visit(Tile { rows: range.clone(), columns, dots, sq_norms });
             }
         }
@@ -143,18 +150,25 @@ impl Kernels {
             }
         }
     }
+}
 
-    /// Products `(m, padded k)`: the padding is zero, so that scans may run over whole lanes.
-    fn padded_products<'a>(self, left: &[f32], right: &[f32], dim: usize, buffer: &'a mut Vec<f32>) -> &'a [f32] {
-        let (m, k) = (left.len() / dim, right.len() / dim);
-        let stride = padded_len(k);
-        let dots = sized(buffer, m * stride);
-        if k < stride {
-            dots.chunks_exact_mut(stride).for_each(|row| row[k..].fill(0.0));
-        }
-        self.product(left, right, dim, dots, stride);
-        dots
+/// Products `(m, padded k)`: the padding is zero, so that scans may run over whole lanes.
+fn padded_products<'a>(
+    left: &[f32],
+    packed: &[f32],
+    k: usize,
+    dim: usize,
+    strip: usize,
+    buffer: &'a mut Vec<f32>,
+) -> &'a [f32] {
+    let stride = padded_len(k);
+    let dots = sized(buffer, left.len() / dim * stride);
+    arch::product_packed(left, &packed[..stride * dim], dim, strip, dots);
+    if k < stride {
+        // A padding of zeros times what is not finite is not zero.
+        dots.chunks_exact_mut(stride).for_each(|row| row[k..].fill(0.0));
     }
+    dots
 }
 
 #[cfg(test)]
@@ -171,8 +185,8 @@ mod tests {
                 let block = Block::F16(vec![f16::ONE; n * dim]);
                 kernels.assign(block.rows(dim), None, &panel, &mut scratch, &mut vec![0; n]);
             }
-            let PanelScratch { left, dots, sq_norms } = &scratch;
-            let held = 4 * left.capacity() + 4 * dots.capacity() + 8 * sq_norms.capacity();
+            let PanelScratch { left, packed, dots, sq_norms } = &scratch;
+            let held = 4 * left.capacity() + 4 * packed.capacity() + 4 * dots.capacity() + 8 * sq_norms.capacity();
             assert!(held as u64 <= PanelScratch::bytes(n, k, dim), "{n} {k} {dim}: {held}");
         }
     }

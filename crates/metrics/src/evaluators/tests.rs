@@ -26,9 +26,15 @@ fn blobs(n: usize, dim: usize, classes: u32, spread: f64, seed: u64) -> Examples
     examples(&(0..n * dim).map(value).collect::<Vec<_>>(), dim, &labels)
 }
 
+/// Rows without what pads them.
+fn raw(examples: &Examples) -> Vec<f32> {
+    let rows = examples.features().chunks_exact(examples.width());
+    rows.flat_map(|row| row[..examples.dim()].iter().copied()).collect()
+}
+
 fn run(evaluator: &dyn Evaluator, classes: usize, train: &Examples, test: &Examples, seed: u64) -> Evaluation {
     let rows: Vec<usize> = (0..train.len()).collect();
-    let standard = Standard::of(test);
+    let standard = Standard::of_rows(&raw(&test), test.dim());
     let task = Task { classes, train, rows: &rows, test, standard: &standard };
     evaluator.evaluate(&task, seed, &context(None)).unwrap_or_else(|error| panic!("{}: {error}", evaluator.name()))
 }
@@ -69,7 +75,7 @@ fn one_pick_tells_its_class_always() {
 fn the_same_on_every_instruction_set() {
     let (train, test) = (blobs(37, 21, 4, 6.0, 1), blobs(500, 21, 4, 6.0, 2));
     let rows: Vec<usize> = (0..train.len()).collect();
-    let standard = Standard::of(&train);
+    let standard = Standard::of_rows(&raw(&train), train.dim());
     let task = Task { classes: 4, train: &train, rows: &rows, test: &test, standard: &standard };
     for evaluator in all() {
         let of = |isa| evaluator.evaluate(&task, 5, &context(Some(isa))).unwrap_or_else(|error| panic!("{error}"));
@@ -145,7 +151,7 @@ fn the_probe_takes_the_steps_that_are_written_down() {
         let probe = LinearProbe { epochs: 40, rate: 0.05, ..LinearProbe::default() };
         let layer = probe_by_hand(&probe, &train, 3, 9);
         let rows: Vec<usize> = (0..n).collect();
-        let standard = Standard::of(&train);
+        let standard = Standard::of_rows(&raw(&train), train.dim());
         let task = Task { classes: 3, train: &train, rows: &rows, test: &test, standard: &standard };
         let ours = probe.train(&task, 9, &context(None)).unwrap_or_else(|error| panic!("{error}"));
         for class in 0..3 {
@@ -160,7 +166,7 @@ fn the_probe_takes_the_steps_that_are_written_down() {
 #[test]
 fn logistic_regression_finds_the_optimum() {
     let train = blobs(60, 5, 3, 7.0, 4);
-    let standard = Standard::of(&train);
+    let standard = Standard::of_rows(&raw(&train), train.dim());
     let rows: Vec<usize> = (0..60).collect();
     let task = Task { classes: 3, train: &train, rows: &rows, test: &train, standard: &standard };
     for lambda in [1e-4, 1e-2, 1.0] {

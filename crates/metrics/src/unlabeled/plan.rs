@@ -2,6 +2,7 @@
 
 use subsel::RowScale;
 use subsel::plan::{Shape, Work};
+use subsel_kernels::PanelScratch;
 
 use super::judge::MEDIAN_ROWS;
 use super::{Judge, JudgeSettings, Metric, clusters, coverage, frechet::PoolMoments, transport};
@@ -34,7 +35,14 @@ impl Judge<'_> {
         let near = [wants(&coverage::DISTANCES), wants(&[Metric::BallCoverage, Metric::KernelCoverage])];
         for _ in near.into_iter().filter(|wanted| *wanted) {
             // The rows read, and the panel of them with its norms; distances.
-            let bytes = 12 * members + 32 * picks as u64 + 16 * shape.n as u64 + shape.block_bytes();
+            // For each worker tiles of products, what is known of its rows, and rows that are compared canonically.
+            let rows = shape.block_rows.min(shape.n);
+            let worker = PanelScratch::bytes(rows, picks, shape.dim) + (64 * rows + 4 * 256 * shape.dim) as u64;
+            let bytes = 12 * members
+                + 32 * picks as u64
+                + 16 * shape.n as u64
+                + shape.block_bytes()
+                + shape.threads as u64 * worker;
             let passes = 3.0 * many;
             add(Work { passes, gathered: k * many, panel_ops: n * k * d * many, bytes, ..Work::default() }, 0);
         }

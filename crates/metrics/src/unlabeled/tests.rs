@@ -418,7 +418,7 @@ proptest! {
         let n = values.len() / dim;
         let values: Vec<f32> = values[..n * dim].iter().map(|v| f32::from(*v)).collect();
         let rows: Vec<usize> = (0..picks.min(n)).collect();
-        let found = measure_with((1, None), (&values, dim), &raw(), &Metric::ALL, &[rows.clone()]);
+        let found = measure_with((1, None), (&values, dim), &raw(), &Metric::ALL, std::slice::from_ref(&rows));
         let found = found.map_err(|error| TestCaseError::fail(error.to_string()))?.remove(0);
         let of = |metric: Metric| found[Metric::ALL.iter().position(|other| *other == metric).unwrap_or(0)];
         prop_assert!(of(Metric::Coverage50) <= of(Metric::Coverage95) && of(Metric::Coverage99) <= of(Metric::CoverageRadius));

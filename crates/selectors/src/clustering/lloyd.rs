@@ -35,6 +35,17 @@ impl Known {
         // Written so that NaN is open.
         !matches!((self.upper * (1.0 + 1e-6)).partial_cmp(&self.lower), Some(std::cmp::Ordering::Less))
     }
+
+    /// Works out the distance of the row `x` to its own center, and tells whether that leaves it open.
+    fn stays_open(&mut self, panel: &Panel, x: &[f32], ctx: &Context) -> bool {
+        if self.cluster == NONE || self.lower <= 0.0 {
+            return true;
+        }
+        let mut sq_dist = [0.0];
+        ctx.kernels().sq_dists(x, panel.center(self.cluster as usize), &mut sq_dist);
+        self.upper = (sq_dist[0].sqrt() as f32).next_up();
+        self.is_open()
+    }
 }
 
 /// The assignment of all rows, kept up to date from one set of centers to the next.
@@ -285,40 +296,62 @@ impl Worker {
         if self.rows.is_empty() {
             return Ok(());
         }
-        if 2 * self.rows.len() > range.len() {
-            // Reading in order is faster than picking out rows.
-            let rows = pool.rows(range.clone(), &mut self.stored)?;
-            if let Values::F32(values) = rows.values() {
-                self.wide.clear();
-                let open = self.rows.iter().map(|row| &values[(row - first) * dim..(row - first + 1) * dim]);
-                open.for_each(|row| self.wide.extend_from_slice(row));
+        changes.looked_at += self.rows.len() as u64;
+        let Worker { scratch, stored, wide, rows, sq_norms, nearest, clusters } = self;
+        let stays_open = |known: &mut Known, x: &[f32]| known.stays_open(panel, x, ctx);
+        // Reading in order is faster than picking out rows, unless these are few.
+        let lying = match pool.is_held() || 2 * rows.len() > range.len() {
+            true => Some(pool.rows(range, stored)?),
+            false => None,
+        };
+        let values: &[f32] = if let Some(Values::F32(values)) = lying.map(|rows| rows.values()) {
+            let of = |row: usize| &values[(row - first) * dim..(row - first + 1) * dim];
+            rows.retain(|&row| stays_open(&mut known[row - first], of(row)));
+            if rows.len() * dim == values.len() {
+                values
             } else {
-                self.wide.resize(rows.len() * dim, 0.0);
-                kernels.widen(rows, &mut self.wide);
-                for (i, row) in self.rows.iter().enumerate().filter(|(i, row)| **row != first + i) {
-                    self.wide.copy_within((row - first) * dim..(row - first + 1) * dim, i * dim);
-                }
-                self.wide.truncate(self.rows.len() * dim);
+                wide.clear();
+                rows.iter().for_each(|&row| wide.extend_from_slice(of(row)));
+                wide
             }
         } else {
-            pool.gather_f32(ctx, &self.rows, &mut self.stored, &mut self.wide)?;
-        }
-        changes.looked_at += self.rows.len() as u64;
-        self.tighten(panel, first, known, ctx);
-        let rows = Rows::from_f32(&self.wide, dim);
-        self.sq_norms.clear();
-        self.sq_norms.extend(self.rows.iter().map(|&row| pool.sq_norms()[row]));
-        self.nearest.resize(rows.len(), Nearest::NONE);
-        self.clusters.resize(rows.len(), 0);
-        let (nearest, clusters) = (&mut self.nearest[..rows.len()], &mut self.clusters[..rows.len()]);
-        kernels.assign_nearest(rows, Some(&self.sq_norms), panel, &mut self.scratch, nearest, clusters);
-        for (i, x) in self.wide.chunks_exact(dim).enumerate() {
-            let known = &mut known[self.rows[i] - first];
+            // Whether a row lies where it does in the block, or in the list of those gathered.
+            let in_block = lying.is_some();
+            match lying {
+                Some(block) => {
+                    wide.resize(block.len() * dim, 0.0);
+                    kernels.widen(block, wide);
+                }
+                None => pool.gather_f32(ctx, rows, stored, wide)?,
+            }
+            let (mut at, mut kept) = (0, 0);
+            rows.retain(|&row| {
+                let i = if in_block { row - first } else { at };
+                at += 1;
+                let x = i * dim..(i + 1) * dim;
+                let is_open = stays_open(&mut known[row - first], &wide[x.clone()]);
+                if is_open {
+                    if kept < i {
+                        wide.copy_within(x, kept * dim);
+                    }
+                    kept += 1;
+                }
+                is_open
+            });
+            &wide[..kept * dim]
+        };
+        sq_norms.clear();
+        sq_norms.extend(rows.iter().map(|&row| pool.sq_norms()[row]));
+        nearest.resize(rows.len(), Nearest::NONE);
+        clusters.resize(rows.len(), 0);
+        kernels.assign_nearest(Rows::from_f32(values, dim), Some(sq_norms), panel, scratch, nearest, clusters);
+        for (i, x) in values.chunks_exact(dim).enumerate() {
+            let known = &mut known[rows[i] - first];
             let (upper, lower) = nearest[i].sq_bounds();
             (known.upper, known.lower) = ((upper.sqrt() as f32).next_up(), (lower.sqrt() as f32).next_down());
             let (from, to) = (known.cluster, clusters[i]);
             if from != to {
-                let norm = self.sq_norms[i].sqrt();
+                let norm = sq_norms[i].sqrt();
                 if from != NONE {
                     changes.remove(from, x, norm);
                 }
@@ -327,31 +360,5 @@ impl Worker {
             }
         }
         Ok(())
-    }
-
-    /// Works out the distance of each row to its own center, and keeps only rows that this leaves open.
-    fn tighten(&mut self, panel: &Panel, first: usize, known: &mut [Known], ctx: &Context) {
-        let (dim, kernels) = (panel.dim(), ctx.kernels());
-        let mut kept = 0;
-        for i in 0..self.rows.len() {
-            let known = &mut known[self.rows[i] - first];
-            let x = i * dim..(i + 1) * dim;
-            if known.cluster != NONE && known.lower > 0.0 {
-                let center = panel.center(known.cluster as usize);
-                let mut sq_dist = [0.0];
-                kernels.sq_dists(&self.wide[x.clone()], center, &mut sq_dist);
-                known.upper = (sq_dist[0].sqrt() as f32).next_up();
-                if !known.is_open() {
-                    continue;
-                }
-            }
-            if kept < i {
-                self.rows[kept] = self.rows[i];
-                self.wide.copy_within(x, kept * dim);
-            }
-            kept += 1;
-        }
-        self.rows.truncate(kept);
-        self.wide.truncate(kept * dim);
     }
 }

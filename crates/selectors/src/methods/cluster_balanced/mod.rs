@@ -15,6 +15,7 @@ use crate::pool::CheckedPool;
 use crate::selection::{Pick, Reason};
 use crate::start::Start;
 use crate::top::Key;
+use crate::unit::held_bytes;
 
 #[cfg(test)]
 mod tests;
@@ -109,7 +110,7 @@ impl Selector for ClusterBalanced {
             work.gathered += shape.n as f64 * (3.0 + share / 32.0);
             work.panel_ops += (shape.n * shape.dim) as f64 * share;
         }
-        work.bytes = work.bytes.max(16 * shape.n as u64 + 48 * budget as u64) + 12 * shape.n as u64;
+        work.bytes = held_bytes(shape) + work.bytes.max(16 * shape.n as u64 + 48 * budget as u64) + 12 * shape.n as u64;
         work
     }
 
@@ -120,6 +121,8 @@ impl Selector for ClusterBalanced {
         ctx: &mut Context,
         picks: &mut Vec<Pick>,
     ) -> Result<(), Error> {
+        let held = pool.held(ctx)?;
+        let pool = held.as_ref().unwrap_or(pool);
         let clustering = self.k_means(pool.len()).fit(pool, ctx, ctx.stream("k-means"))?;
         ctx.record("clusters", clustering.sizes.len());
         let members = members(pool, &clustering);

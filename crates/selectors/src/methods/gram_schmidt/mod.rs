@@ -103,6 +103,10 @@ impl Selector for GramSchmidt {
         Asks::BeforeEach
     }
 
+    fn is_random(&self) -> bool {
+        self.pick == PickRule::Drawn
+    }
+
     fn plan(&self, shape: &Shape, budget: usize) -> Work {
         let pass_len = budget.min(shape.dim) as f64;
         let passes = (budget as f64 / pass_len).ceil();

@@ -86,6 +86,10 @@ impl Selector for KCenter {
         Asks::BeforeEach
     }
 
+    fn is_random(&self) -> bool {
+        self.start == Start::Random
+    }
+
     fn plan(&self, shape: &Shape, budget: usize) -> Work {
         let (n, d) = (shape.n as f64, shape.dim as f64);
         let taken = budget + shape.labeled;

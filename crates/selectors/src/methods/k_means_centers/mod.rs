@@ -14,6 +14,7 @@ use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
 use crate::selection::{Pick, Reason};
 use crate::top::Key;
+use crate::unit::held_bytes;
 
 #[cfg(test)]
 mod tests;
@@ -106,7 +107,7 @@ impl Selector for KMeansCenters {
     fn plan(&self, shape: &Shape, budget: usize) -> Work {
         let mut work = self.clusters(shape.labeled, budget, shape.n).plan(shape);
         // Distances and the order within clusters, when the clustering is done.
-        work.bytes = work.bytes.max((44 * shape.n + 8 * budget * shape.dim) as u64);
+        work.bytes = held_bytes(shape) + work.bytes.max((44 * shape.n + 8 * budget * shape.dim) as u64);
         work
     }
 
@@ -117,6 +118,8 @@ impl Selector for KMeansCenters {
         ctx: &mut Context,
         picks: &mut Vec<Pick>,
     ) -> Result<(), Error> {
+        let held = pool.held(ctx)?;
+        let pool = held.as_ref().unwrap_or(pool);
         let settings = self.clusters(pool.labeled().len(), budget, pool.len());
         let stream = ctx.stream("k-means");
         let clustering = match self.start {

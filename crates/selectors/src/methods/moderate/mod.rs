@@ -18,6 +18,7 @@ use crate::pool::CheckedPool;
 use crate::scan;
 use crate::selection::{Pick, Reason};
 use crate::top::Key;
+use crate::unit::held_bytes;
 
 pub(crate) static INFO: MethodInfo = MethodInfo {
     name: "moderate",
@@ -113,8 +114,8 @@ impl Selector for Moderate {
         work.passes += 1.0 + medians::passes(shape);
         work.canonical_ops += (shape.n * shape.dim) as f64;
         let centers = (settings.k * shape.dim * 16) as u64;
-        work.bytes =
-            work.bytes.max(medians::bytes(shape) + centers).max(56 * shape.n as u64 + 48 * budget as u64 + centers);
+        work.bytes = held_bytes(shape)
+            + work.bytes.max(medians::bytes(shape) + centers).max(56 * shape.n as u64 + 48 * budget as u64 + centers);
         work
     }
 
@@ -125,6 +126,8 @@ impl Selector for Moderate {
         ctx: &mut Context,
         picks: &mut Vec<Pick>,
     ) -> Result<(), Error> {
+        let held = pool.held(ctx)?;
+        let pool = held.as_ref().unwrap_or(pool);
         let (classes, n_classes) = self.classes(pool, ctx)?;
         let centers = match self.center {
             Center::Median => medians::of_classes(pool, &classes, n_classes, ctx)?,

@@ -103,6 +103,10 @@ impl Selector for Norm {
         params_of(self)
     }
 
+    fn is_random(&self) -> bool {
+        self.pick == PickRule::Drawn
+    }
+
     fn plan(&self, shape: &Shape, budget: usize) -> Work {
         let passes = if self.norm == NormName::L2 { 0.0 } else { 1.0 };
         Work { passes, bytes: (8 * shape.n + 64 * budget) as u64, ..Work::default() }

@@ -82,6 +82,10 @@ impl Selector for Then {
         self.second.check()
     }
 
+    fn is_random(&self) -> bool {
+        self.first.is_random() || self.second.is_random()
+    }
+
     fn asks(&self) -> Asks {
         Asks::Itself
     }

@@ -257,7 +257,9 @@ impl Selector for Wasserstein {
     }
 
     fn plan(&self, shape: &Shape, budget: usize) -> Work {
-        let mut work = self.start().plan(shape, budget);
+        // Scaled rows that are kept serve the start as well.
+        let scaled = Shape { cache_bytes: 0, ..*shape };
+        let mut work = self.start().plan(if self.rows == RowScale::Unit { &scaled } else { shape }, budget);
         if self.rows == RowScale::Unit {
             work = Work { passes: work.passes + 1.0, bytes: work.bytes + RowScale::bytes(shape), ..work };
         }

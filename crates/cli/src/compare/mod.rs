@@ -1,0 +1,246 @@
+//! `subsel compare`: methods side by side over budgets and seeds, with error bars.
+
+pub(crate) mod given;
+mod page;
+mod recipes;
+mod tables;
+mod tell;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use subsel::CheckedPool;
+use subsel::plan::{Rates, Shape, plan, secs_text};
+use subsel_metrics::compare::{Arranged, Cell, Draw, Given, Journal, Recipe, Summary, Watch, run as compare};
+
+use crate::args::{CompareArgs, RowsArg};
+use crate::failure::{Failure, INTERRUPTED};
+use crate::input::{Request, load};
+use crate::{failure, memory, messages, side};
+use given::Examples;
+
+/// Runs the command.
+pub(crate) fn run(args: CompareArgs) -> Result<ExitCode, Failure> {
+    if args.recipe.as_deref() == Some("list") {
+        messages::print(&recipes::list()?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (recipe, mut args) = recipe(args)?;
+    let arranged = recipe.compare.arrange().map_err(Failure::from)?;
+    let output = args.output.clone().unwrap_or_else(|| PathBuf::from("comparison"));
+    std::fs::create_dir_all(&output).map_err(|error| failure::io("create", &output, &error))?;
+    let mut ctx = args.run.context()?;
+    if args.known.labeled.is_some() || args.known.exclude.is_some() {
+        return Err(Failure::usage("`--labeled` and `--exclude` are not for comparisons")
+            .hint("`--initial ROWS` labels rows at random, in every seed others"));
+    }
+    // Read apart: such a file has more rows than the pool.
+    let first_labels = if recipe.data.first_labels { args.known.labels.take() } else { None };
+    let (request, paths) = Request::new(&args.read)?.knowing(&args.known);
+    let scratch = args.read.scratch.as_deref();
+    let mut loaded = load(&request, &paths, scratch)?;
+    let (loaded, mut pool) = loaded.pool();
+    if let Some(path) = first_labels {
+        let classes = side::first_classes(&path, args.read.column.as_deref(), pool.source.n_rows())?;
+        pool.known.labels = Some(classes);
+    }
+    let examples = Examples::read(&args, &mut pool)?;
+    check_memory(&args, &arranged, &pool, &examples, loaded.bytes(), &mut ctx)?;
+
+    let checked = CheckedPool::new(&pool, &mut ctx).map_err(|error| loaded.explain(error))?;
+    let n = checked.len();
+    let given = Given { pool: &checked, test: examples.test };
+    let header = given.header(&arranged, env!("CARGO_PKG_VERSION"));
+    let path = output.join("results.jsonl");
+    if args.say.force && path.exists() {
+        std::fs::remove_file(&path).map_err(|error| failure::io("remove", &path, &error))?;
+    }
+    let mut journal = Journal::open(&path, &header)?;
+    if !args.say.quiet {
+        examples.notes.iter().for_each(|note| messages::note(note));
+        messages::say(&tell::beginning(&arranged, n, &journal));
+    }
+    let began = Instant::now();
+    let outcome = {
+        let mut watch = Progress::new(args.say.quiet);
+        compare(&arranged, &given, &mut journal, &mut watch, &mut ctx)
+    };
+    let stopped = match outcome {
+        Ok(()) => false,
+        Err(subsel_metrics::Error::Subsel(subsel::Error::Interrupted)) => true,
+        Err(error) => return Err(error.into()),
+    };
+    let (warnings, _) = ctx.take_notes();
+    warnings.iter().for_each(|warning| messages::warning(warning));
+
+    let summary = Summary::of(&arranged, &journal, n);
+    let report =
+        page::Report { recipe: &recipe, arranged: &arranged, given: &given, journal: &journal, summary: &summary };
+    write(&output, &report, began.elapsed().as_secs_f64())?;
+    if !args.say.quiet {
+        messages::say(&tell::results(&arranged, &summary));
+        messages::say(&format!(
+            "{} in {}; {} has them as curves",
+            if stopped { "stopped; what was found is kept" } else { "done" },
+            secs_text(began.elapsed().as_secs_f64()),
+            output.join("index.html").display()
+        ));
+    }
+    if args.say.json {
+        messages::print_json(&summary)?;
+    }
+    Ok(if stopped { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+/// The recipe asked for, changed by the other options; and the options, with the files it names.
+fn recipe(mut args: CompareArgs) -> Result<(Recipe, CompareArgs), Failure> {
+    let mut recipe = match &args.recipe {
+        Some(name) => {
+            let recipe = recipes::find(name)?;
+            let data = args.data.clone().unwrap_or_else(recipes::data_dir);
+            let at = |path: &String| data.join(path);
+            // What the user has stands in the place of what the recipe names, file by file.
+            if args.read.inputs.is_empty() {
+                args.read.inputs = vec![args.features.clone().unwrap_or_else(|| at(&recipe.data.features))];
+            }
+            args.known.labels = args.known.labels.or(recipe.data.labels.as_ref().map(at));
+            args.test_features = args.test_features.or(recipe.data.test_features.as_ref().map(at));
+            args.test_labels = args.test_labels.or(recipe.data.test_labels.as_ref().map(at));
+            args.output.get_or_insert_with(|| {
+                let stem = Path::new(name).file_stem().unwrap_or_default();
+                PathBuf::from(format!("comparison-{}", stem.to_string_lossy()))
+            });
+            recipe
+        }
+        None => recipes::blank(&args),
+    };
+    let compare = &mut recipe.compare;
+    if !args.methods.is_empty() {
+        compare.methods = args.methods.iter().flat_map(|text| given::methods(text)).collect();
+    }
+    if let Some(n) = &args.n {
+        compare.budgets = n.split(',').map(|text| text.trim().to_owned()).collect();
+    }
+    compare.seeds = args.seeds.unwrap_or(compare.seeds);
+    compare.pool_size = args.pool_size.or(compare.pool_size);
+    compare.initial = args.initial.unwrap_or(compare.initial);
+    compare.show_labels |= args.show_labels;
+    if let Some(rows) = args.rows {
+        compare.rows = match rows {
+            RowsArg::Raw => subsel_metrics::compare::RowsAs::Raw,
+            RowsArg::Unit => subsel_metrics::compare::RowsAs::Unit,
+        };
+    }
+    let has_labels = args.known.labels.is_some() && args.test_features.is_some() && args.test_labels.is_some();
+    if !args.evaluators.is_empty() {
+        compare.evaluators.clone_from(&args.evaluators);
+    } else if compare.evaluators.is_empty() && has_labels && args.recipe.is_none() {
+        compare.evaluators = vec!["linear-probe".into()];
+    }
+    if !args.metrics.is_empty() {
+        compare.metrics.clone_from(&args.metrics);
+    } else if compare.metrics.is_empty() && compare.evaluators.is_empty() {
+        compare.metrics = given::USUAL_METRICS.iter().map(|name| (*name).to_owned()).collect();
+    }
+    if recipe.draw.is_empty() {
+        recipe.draw = Draw::usual();
+    }
+    Ok((recipe, args))
+}
+
+/// Refuses a comparison beyond the memory allowed, and lets methods keep things in what is left of it.
+fn check_memory(
+    args: &CompareArgs,
+    arranged: &Arranged,
+    pool: &subsel::Pool<'_>,
+    examples: &Examples,
+    beside: u64,
+    ctx: &mut subsel::Context,
+) -> Result<(), Failure> {
+    let rates = Rates::measure(ctx);
+    let n = pool.source.n_rows();
+    let size = arranged.comparison.pool_size.unwrap_or(n).min(n);
+    let most =
+        arranged.budgets.iter().filter_map(|budget| budget.resolve(arranged.candidates(n)).ok()).max().unwrap_or(1);
+    let dim = pool.source.dim() as u64;
+    let sample = if size < n { 4 * size as u64 * dim } else { 0 };
+    let threads = ctx.threads().current_num_threads() as u64;
+    let planned = |shape: &Shape| {
+        let shape = Shape { n: size, ..shape.clone() };
+        let methods = arranged.methods.iter().map(|method| plan(&**method, &shape, most, &rates).peak_bytes);
+        // Picks as examples, one budget after the other in memory at once, and the logits of the test rows.
+        let judged = 4 * dim * (arranged.budgets.len() * most) as u64 + threads * 8 * examples.logits();
+        methods.max().unwrap_or(0) + sample + judged + examples.bytes() + beside
+    };
+    memory::grant(pool, ctx, args.run.max_memory, planned).map(drop)
+}
+
+/// Writes tables, page and plots.
+fn write(output: &Path, report: &page::Report<'_>, secs: f64) -> Result<(), Failure> {
+    tables::results(report, &output.join("results.csv"))?;
+    tables::results(report, &output.join("results.parquet"))?;
+    tables::summary(report, &output.join("summary.csv"))?;
+    let text = serde_json::to_string_pretty(report.summary).map_err(|error| Failure::new(error.to_string()))?;
+    let path = output.join("summary.json");
+    std::fs::write(&path, text).map_err(|error| failure::io("write", &path, &error))?;
+    let page = report.page(secs)?;
+    page.write(&output.join("index.html"), true)?;
+    for (name, plot) in page.plots() {
+        for extension in ["svg", "png"] {
+            plot.write(&output.join(format!("{name}.{extension}")), true)?;
+        }
+    }
+    Ok(())
+}
+
+/// Progress over all results, with the time remaining.
+struct Progress {
+    bar: Option<ProgressBar>,
+    quiet: bool,
+    seed: Option<u64>,
+    began: Instant,
+    first: Option<usize>,
+}
+
+impl Progress {
+    fn new(quiet: bool) -> Self {
+        let shown = !quiet && std::io::IsTerminal::is_terminal(&std::io::stderr());
+        let bar = shown.then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            let style = ProgressStyle::with_template("{msg:40} {bar:32} {pos} of {len}  {eta} left");
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Progress { bar, quiet, seed: None, began: Instant::now(), first: None }
+    }
+}
+
+impl Watch for Progress {
+    fn found(&mut self, cell: &Cell, done: usize, all: usize) {
+        let first = *self.first.get_or_insert(done - 1);
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(all as u64);
+                bar.set_position(done as u64);
+                bar.set_message(format!("seed {}: {}", cell.place.seed, cell.place.method));
+            }
+            None if !self.quiet && self.seed != Some(cell.place.seed) => {
+                let per = self.began.elapsed().as_secs_f64() / (done - first) as f64;
+                let left = if self.seed.is_some() { secs_text(per * (all - done) as f64) } else { String::new() };
+                let left = if left.is_empty() { left } else { format!(", about {left} left") };
+                messages::say(&format!("seed {}: {} of {all} results{left}", cell.place.seed, done - 1));
+            }
+            None => {}
+        }
+        self.seed = Some(cell.place.seed);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

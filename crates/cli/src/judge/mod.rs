@@ -1,0 +1,265 @@
+//! `subsel judge`: one selection, with random rows beside it.
+
+mod measure;
+mod picks;
+mod verdict;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use serde::Serialize;
+use subsel::plan::{Plan, Rates, Shape, Work, plan_work, secs_text};
+use subsel::{CheckedPool, Context, Pool};
+use subsel_metrics::{Evaluator, Judge, JudgeSettings, Metric, all_evaluators, evaluator};
+
+use crate::args::JudgeArgs;
+use crate::compare::given::Examples;
+use crate::failure::Failure;
+use crate::input::{Request, load};
+use crate::messages::{self, count, counted};
+use crate::{memory, progress};
+use measure::{Labeled, Measured, measure};
+use picks::Block;
+use verdict::Line;
+
+/// The JSON judgment. Fields are only ever added.
+#[derive(Serialize)]
+struct Report<'a> {
+    version: &'a str,
+    picks: String,
+    /// The method of the manifest, where there is one.
+    method: Option<&'a str>,
+    n: usize,
+    d: usize,
+    fingerprint: &'a str,
+    seed: u64,
+    random_draws: usize,
+    settings: &'a JudgeSettings,
+    /// The radius of ball coverage and the width of MMD's kernel that were found.
+    radius: Option<f64>,
+    width: Option<f64>,
+    blocks: &'a [Judged],
+    total_secs: f64,
+    planned_bytes: u64,
+    warnings: &'a [String],
+    notes: &'a [String],
+}
+
+/// What is said of the picks for one budget.
+#[derive(Serialize)]
+struct Judged {
+    budget: Option<usize>,
+    picks: usize,
+    metrics: Vec<Line>,
+}
+
+/// What judges.
+struct Judges {
+    metrics: Vec<Metric>,
+    evaluators: Vec<Box<dyn Evaluator>>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: JudgeArgs) -> Result<ExitCode, Failure> {
+    let began = Instant::now();
+    let judges = Judges::of(&args)?;
+    let manifest = picks::manifest(&args.picks)?;
+    let (read, known, mut notes) = picks::given(&args, manifest.as_ref())?;
+    let (request, side) = Request::new(&read)?.knowing(&known);
+    let mut ctx = args.run.context()?;
+    let mut loaded = load(&request, &side, read.scratch.as_deref())?;
+    let (n, d) = (loaded.source.n_rows(), loaded.source.dim());
+    picks::check_pool(&args.picks, manifest.as_ref(), (n, d), None)?;
+    let blocks = picks::read(&args.picks, n, loaded.ids.as_ref(), known.labeled_by, manifest.as_ref())?;
+    let (loaded, mut pool) = loaded.pool();
+    let examples = match args.test.as_slice() {
+        [features, labels] => Some(Examples::open(features, labels, &read, &mut pool)?),
+        _ => None,
+    };
+    notes.extend(examples.iter().flat_map(|examples| examples.notes.clone()));
+    let beside = loaded.bytes() + examples.as_ref().map_or(0, |examples| examples.bytes() + 8 * examples.logits());
+    let planned_bytes = plan(&args, &judges, &pool, &blocks, beside, &mut ctx)?;
+
+    let watched = progress::watch(&mut ctx, args.quiet);
+    let outcome = CheckedPool::new(&pool, &mut ctx);
+    let checked = outcome.map_err(|error| loaded.explain(error))?;
+    let fingerprint = &checked.facts().fingerprint;
+    picks::check_pool(&args.picks, manifest.as_ref(), (n, d), Some(fingerprint))?;
+    let blocks = local(&checked, &args, blocks)?;
+    let settings = JudgeSettings::default();
+    let judge = Judge::new(&checked, &judges.metrics, &settings, &mut ctx)?;
+    let labeled = Labeled::new(&checked, examples.and_then(|examples| examples.test), &judges.evaluators, &ctx)?;
+    let mut all = Vec::with_capacity(blocks.len());
+    for block in &blocks {
+        all.push(judge_block(&args, &judge, &labeled, &checked, block, &mut ctx)?);
+    }
+    drop(watched);
+    let (warnings, _) = ctx.take_notes();
+    if !args.quiet {
+        loaded.notes.iter().chain(&notes).for_each(|note| messages::note(note));
+    }
+    warnings.iter().for_each(|warning| messages::warning(warning));
+    let report = Report {
+        version: env!("CARGO_PKG_VERSION"),
+        picks: args.picks.display().to_string(),
+        method: manifest.as_ref().map(|manifest| manifest.method.text.as_str()),
+        n,
+        d,
+        fingerprint,
+        seed: args.run.seed,
+        random_draws: args.random_draws,
+        settings: &settings,
+        radius: judge.radius(),
+        width: judge.width(),
+        blocks: &all,
+        total_secs: began.elapsed().as_secs_f64(),
+        planned_bytes,
+        warnings: &warnings,
+        notes: &notes,
+    };
+    if args.json {
+        messages::print_json(&report)?
+    } else {
+        messages::print(&text(&args, &report))?
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Judges {
+    fn of(args: &JudgeArgs) -> Result<Self, Failure> {
+        if args.random_draws < 2 {
+            let message = format!("--random-draws must be at least 2, got {}", args.random_draws);
+            return Err(Failure::usage(message).hint("a spread needs two draws; 20 tell it well"));
+        }
+        if !args.test.is_empty() && args.labels.is_none() {
+            return Err(Failure::usage("`--test` needs the labels of the picks")
+                .hint("`--labels FILE` gives one label per row of the pool; those of rows that are never picked may be anything"));
+        }
+        if !args.evaluators.is_empty() && args.test.is_empty() {
+            return Err(Failure::usage("`--evaluators` need test rows").hint("`--test FEATURES LABELS` gives them"));
+        }
+        let unknown = |what: &str, name: &str, known: Vec<&str>| {
+            Failure::usage(format!("there is no {what} `{name}`")).hint(format!("there are: {}", known.join(", ")))
+        };
+        let mut metrics = Vec::new();
+        for name in &args.metrics {
+            let all = || Metric::ALL.iter().map(|metric| metric.name()).collect();
+            metrics.push(name.parse().map_err(|_| unknown("metric", name, all()))?);
+        }
+        let mut evaluators = Vec::new();
+        for name in &args.evaluators {
+            let all = || all_evaluators().iter().map(|evaluator| evaluator.name()).collect();
+            evaluators.push(evaluator(name).ok_or_else(|| unknown("evaluator", name, all()))?);
+        }
+        if metrics.is_empty() {
+            metrics = Metric::ALL.to_vec();
+        }
+        if evaluators.is_empty() && !args.test.is_empty() {
+            evaluators = all_evaluators();
+        }
+        Ok(Judges { metrics, evaluators })
+    }
+}
+
+/// Refuses what needs more memory than allowed, and tells of what takes long.
+fn plan(
+    args: &JudgeArgs,
+    judges: &Judges,
+    pool: &Pool<'_>,
+    blocks: &[Block],
+    beside: u64,
+    ctx: &mut Context,
+) -> Result<u64, Failure> {
+    let rates = Rates::measure(ctx);
+    let selections = args.random_draws + 1;
+    let largest = blocks.iter().map(|block| block.rows.len()).max().unwrap_or(1);
+    let planned = |shape: &Shape| -> Plan {
+        let work: Work =
+            Judge::plan(&judges.metrics, &JudgeSettings::default(), shape, largest, selections * blocks.len());
+        plan_work("judge".into(), work, shape, largest, &rates)
+    };
+    let picked = 4 * (largest * pool.source.dim()) as u64 * u64::from(!judges.evaluators.is_empty());
+    let bytes = memory::grant(pool, ctx, args.run.max_memory, |shape| planned(shape).peak_bytes + beside + picked)?;
+    let secs = planned(&Shape::of(pool, ctx)).secs;
+    if secs > crate::plan::LONG_SECS {
+        messages::note(&format!(
+            "this will take about {}; fewer `--random-draws`, or `--metrics` without w1, mmd and frechet take less",
+            secs_text(secs)
+        ));
+    }
+    Ok(bytes)
+}
+
+/// The blocks by the row numbers of the checked pool.
+fn local(pool: &CheckedPool<'_>, args: &JudgeArgs, blocks: Vec<Block>) -> Result<Vec<Block>, Failure> {
+    let of = |row: &usize| {
+        pool.local(*row).ok_or_else(|| {
+            let message = format!("{} names row {row}, which holds values that are not finite", args.picks.display());
+            Failure::new(message).hint("such rows were left out of the pool, and cannot have been picked from it")
+        })
+    };
+    let block = |block: Block| Ok(Block { rows: block.rows.iter().map(of).collect::<Result<_, Failure>>()?, ..block });
+    blocks.into_iter().map(block).collect()
+}
+
+/// Measures the picks for one budget and as many random rows, again and again.
+fn judge_block(
+    args: &JudgeArgs,
+    judge: &Judge<'_>,
+    labeled: &Labeled<'_>,
+    pool: &CheckedPool<'_>,
+    block: &Block,
+    ctx: &mut Context,
+) -> Result<Judged, Failure> {
+    let n = block.rows.len();
+    let (picks, candidates) = (measure(judge, labeled, &block.rows, args.run.seed, ctx)?, pool.n_candidates());
+    let mut draws: Vec<Measured> = Vec::with_capacity(args.random_draws);
+    if n > candidates {
+        ctx.warn(format!(
+            "{} cannot be drawn from {} that are neither labeled nor excluded: there is no random to compare with",
+            counted(n, "row"),
+            counted(candidates, "row")
+        ));
+    } else {
+        ctx.progress().begin("judging random rows", args.random_draws as u64);
+        for draw in 0..args.random_draws {
+            let stream = ctx.stream("judge-random").child(draw as u64);
+            let drawn = subsel::methods::random::draw_uniform(pool, stream, pool.candidates(), n);
+            let rows: Vec<usize> = drawn.into_iter().map(|(_, row)| row).collect();
+            draws.push(measure(judge, labeled, &rows, args.run.seed.wrapping_add(draw as u64), ctx)?);
+            ctx.progress().begin("judging random rows", args.random_draws as u64);
+            ctx.progress().at(draw as u64 + 1);
+        }
+    }
+    let line = |(i, value): (usize, &measure::Value)| {
+        let of_draws: Vec<f64> = draws.iter().map(|draw| draw[i].value).collect();
+        Line::new(&value.name, &value.label, value.better, value.value, &of_draws)
+    };
+    Ok(Judged { budget: block.budget, picks: n, metrics: picks.iter().enumerate().map(line).collect() })
+}
+
+/// The judgment for people.
+fn text(args: &JudgeArgs, report: &Report<'_>) -> String {
+    let by = report.method.map_or(String::new(), |method| format!(" by {method}"));
+    let mut text = String::new();
+    for block in report.blocks {
+        text.push_str(&format!(
+            "{}: {} of {}{by}, beside {} draws of {}\n\n",
+            report.picks,
+            counted(block.picks, "row"),
+            count(report.n),
+            count(args.random_draws),
+            if block.picks == 1 { "a random row".into() } else { format!("{} random rows", count(block.picks)) }
+        ));
+        let mut rows = vec![["", "picks", "random", ""].map(str::to_owned).to_vec()];
+        rows.extend(block.metrics.iter().map(Line::cells));
+        text.push_str(&messages::table(&rows));
+        text.push('\n');
+    }
+    text.push_str(
+        "± is the standard deviation of the draws; better and worse are 3 of them and more from their mean, perhaps\n\
+         2 to 3. Distances are of rows as given; balls, kernels and cosines of rows of length 1. Fréchet distance,\n\
+         W1 and MMD are large for few rows whatever they are: compare at equal numbers only.\n",
+    );
+    text
+}

@@ -1,0 +1,182 @@
+//! What was found for each method, budget and seed, kept in a file so that nothing is found twice.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
+
+use crate::error::Error;
+
+/// Where a result stands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// The method's text.
+    pub method: String,
+    /// The budget's text.
+    pub budget: String,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// What was found in one place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// Rows picked.
+    pub picks: usize,
+    /// Hash of the picks in order.
+    pub hash: String,
+    /// Seconds of the selection; for nested methods, of the largest budget's.
+    pub select_secs: f64,
+    /// What the judges say: accuracies by the evaluator's name, `ceiling`, metrics by theirs. A value that is none is null.
+    pub values: Map<String, serde_json::Value>,
+}
+
+impl Cell {
+    /// What a judge says; NaN where it says nothing.
+    pub fn value(&self, column: &str) -> f64 {
+        self.values.get(column).and_then(serde_json::Value::as_f64).unwrap_or(f64::NAN)
+    }
+
+    /// Whether all these judges were asked.
+    pub(crate) fn has(&self, columns: &[String]) -> bool {
+        columns.iter().all(|column| self.values.contains_key(column))
+    }
+}
+
+/// What results depend on beside their place. A file of results begins with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// Version of what was run.
+    pub version: String,
+    /// Fingerprint of the pool.
+    pub pool: String,
+    /// Fingerprint of labels and test rows; empty without.
+    pub examples: String,
+    /// Rows of a sample.
+    pub pool_size: Option<usize>,
+    /// Rows labeled before.
+    pub initial: usize,
+    /// How methods are given rows.
+    pub rows: String,
+    /// Whether methods see labels.
+    pub show_labels: bool,
+    /// What the evaluators do, one line each.
+    pub evaluators: Vec<String>,
+}
+
+impl Header {
+    /// What is not the same, in words; evaluators may be added.
+    fn difference(&self, other: &Header) -> Option<String> {
+        let told = |what: &str, ours: &dyn std::fmt::Debug, theirs: &dyn std::fmt::Debug| {
+            (format!("{ours:?}") != format!("{theirs:?}")).then(|| format!("{what} (there {theirs:?}, here {ours:?})"))
+        };
+        told("the program's version", &self.version, &other.version)
+            .or_else(|| told("the fingerprint of the pool", &self.pool, &other.pool))
+            .or_else(|| told("the fingerprint of labels and test rows", &self.examples, &other.examples))
+            .or_else(|| told("the pool size", &self.pool_size, &other.pool_size))
+            .or_else(|| told("the initial rows", &self.initial, &other.initial))
+            .or_else(|| told("the scaling of rows", &self.rows, &other.rows))
+            .or_else(|| told("what methods see of labels", &self.show_labels, &other.show_labels))
+    }
+}
+
+/// All results so far; each is on disk before the next is sought, if there is a file.
+#[derive(Debug, Default)]
+pub struct Journal {
+    cells: HashMap<Place, Cell>,
+    file: Option<(PathBuf, File)>,
+}
+
+impl Journal {
+    /// Results that are kept in memory only.
+    pub fn in_memory() -> Self {
+        Journal::default()
+    }
+
+    /// Opens the file of results of this comparison, or begins it. A last line that a killed run left unfinished is cut
+    /// off.
+    ///
+    /// # Errors
+    /// [`Error::OtherComparison`], and what reading and writing meet.
+    pub fn open(path: &Path, header: &Header) -> Result<Self, Error> {
+        let failed = |error: &dyn std::fmt::Display| Error::Results { path: path.into(), error: error.to_string() };
+        let mut cells = HashMap::new();
+        let mut whole = 0;
+        if path.exists() {
+            let mut reader = BufReader::new(File::open(path).map_err(|error| failed(&error))?);
+            let mut line = String::new();
+            let mut number = 0;
+            while reader.read_line(&mut line).map_err(|error| failed(&error))? > 0 {
+                if !line.ends_with('\n') {
+                    break;
+                }
+                number += 1;
+                let refused = |error: serde_json::Error| failed(&format!("line {number}: {error}"));
+                if number == 1 {
+                    let theirs: Header = serde_json::from_str(&line).map_err(refused)?;
+                    if let Some(what) = header.difference(&theirs) {
+                        return Err(Error::OtherComparison { path: path.into(), what });
+                    }
+                } else {
+                    let cell: Cell = serde_json::from_str(&line).map_err(refused)?;
+                    cells.insert(cell.place.clone(), cell);
+                }
+                whole += line.len() as u64;
+                line.clear();
+            }
+        }
+        let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| failed(&error))?;
+        file.set_len(whole).map_err(|error| failed(&error))?;
+        let mut journal = Journal { cells, file: Some((path.into(), file)) };
+        if whole == 0 {
+            journal.write(header)?;
+        }
+        Ok(journal)
+    }
+
+    /// The result in a place, if it is known.
+    pub fn get(&self, place: &Place) -> Option<&Cell> {
+        self.cells.get(place)
+    }
+
+    /// How many results there are.
+    pub fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// Adds a result, or what more was found where one is.
+    ///
+    /// # Errors
+    /// [`Error::Results`].
+    pub fn add(&mut self, cell: Cell) -> Result<(), Error> {
+        let mut cell = cell;
+        if let Some(known) = self.cells.get(&cell.place)
+            && known.hash == cell.hash
+        {
+            let mut values = known.values.clone();
+            values.extend(std::mem::take(&mut cell.values));
+            cell.values = values;
+        }
+        self.write(&cell)?;
+        self.cells.insert(cell.place.clone(), cell);
+        Ok(())
+    }
+
+    fn write(&mut self, line: &impl Serialize) -> Result<(), Error> {
+        let Some((path, file)) = &mut self.file else { return Ok(()) };
+        let text = serde_json::to_string(line).map_err(|error| error.to_string());
+        let written = text.and_then(|text| file.write_all(format!("{text}\n").as_bytes()).map_err(|e| e.to_string()));
+        written.map_err(|error| Error::Results { path: path.clone(), error })
+    }
+}
