@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Dedup(Box<DedupArgs>),
     /// Repeat the selection of a manifest and say whether it is the same.
     Verify(VerifyArgs),
+    /// Show picks on a page: a map of the pool, pictures or texts, coverage, figures beside random ones.
+    Report(Box<ReportArgs>),
     /// Tell passes, time and peak memory of a selection without making it.
     Plan(Box<PlanArgs>),
     /// Look at a pool: shape, norms, rank, zero, duplicate and non-finite rows.
@@ -300,6 +302,67 @@ pub(crate) struct VerifyArgs {
     /// Print the verdict as JSON to stdout
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `subsel report`.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The picks: a table of `subsel select`, or row numbers from 0
+    pub(crate) picks: PathBuf,
+    /// The embeddings they were picked from: files or globs [default: as the manifest beside the picks says]
+    #[arg(long, value_name = "INPUT", num_args = 1.., help_heading = "The pool")]
+    pub(crate) pool: Vec<PathBuf>,
+    /// The column, tensor or member that holds the embeddings [default: as in the manifest]
+    #[arg(long, value_name = "NAME", help_heading = "The pool")]
+    pub(crate) pool_column: Option<String>,
+    /// The column that names the rows [default: as in the manifest]
+    #[arg(long, value_name = "NAME", help_heading = "The pool")]
+    pub(crate) id_column: Option<String>,
+    /// Names of the rows, one per row [default: as in the manifest]
+    #[arg(long, value_name = "FILE", help_heading = "The pool")]
+    pub(crate) ids: Option<PathBuf>,
+    /// Directory of scratch copies of formats that cannot be read by row
+    #[arg(long, value_name = "DIR", help_heading = "The pool")]
+    pub(crate) scratch: Option<PathBuf>,
+    /// Pictures of the rows: a directory (named by id, or in the order of the rows), or Parquet files with a column of them
+    #[arg(long, value_name = "DIR|FILE", num_args = 1.., conflicts_with = "texts", help_heading = "What rows stand for")]
+    pub(crate) images: Vec<PathBuf>,
+    /// Texts of the rows: .txt (one a line), .jsonl, .csv or .parquet
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "What rows stand for")]
+    pub(crate) texts: Vec<PathBuf>,
+    /// The column of --images or --texts that holds them; without either, of the pool's own files
+    #[arg(long, value_name = "NAME", help_heading = "What rows stand for")]
+    pub(crate) column: Option<String>,
+    /// How the map is laid out
+    #[arg(long, value_enum, default_value_t, help_heading = "The page")]
+    pub(crate) layout: LayoutArg,
+    /// Leave out the figures beside random picks, which take most of the time
+    #[arg(long, help_heading = "The page")]
+    pub(crate) no_metrics: bool,
+    /// The page
+    #[arg(short, long, value_name = "FILE", default_value = "report.html", help_heading = "Output")]
+    pub(crate) output: PathBuf,
+    /// Also write each plot as SVG and as PNG into this directory
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) plots: Option<PathBuf>,
+    /// Overwrite existing files
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+    /// Say nothing but warnings and errors
+    #[arg(short, long, help_heading = "Output")]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// How the map of a report is laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LayoutArg {
+    /// Along the two directions in which rows vary most
+    #[default]
+    Pca,
+    /// So that neighbors stay together (t-SNE): up to 20,000 rows, a minute or so
+    Neighbors,
 }
 
 /// `subsel plan`.

@@ -21,6 +21,7 @@ mod output;
 mod plan;
 mod progress;
 mod quickstart;
+mod report;
 mod run;
 mod score;
 mod select;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Dedup(args) => dedup::run(*args),
         Command::Compare(args) => compare::run(*args),
         Command::Verify(args) => verify::run(args),
+        Command::Report(args) => report::run(*args),
         Command::Plan(args) => plan::run(*args),
         Command::Inspect(args) => inspect::run(args),
         Command::Methods(args) => methods::run(args),

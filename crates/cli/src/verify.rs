@@ -54,7 +54,7 @@ pub(crate) fn run(args: VerifyArgs) -> Result<ExitCode, Failure> {
 }
 
 /// A path of the manifest: as it is from here, or else from beside the manifest.
-fn locate(path: &str, dir: &Path) -> PathBuf {
+pub(crate) fn locate(path: &str, dir: &Path) -> PathBuf {
     let beside = dir.join(path);
     if !Path::new(path).exists() && beside.exists() { beside } else { path.into() }
 }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::excerpt;
 use crate::file::DataFile;
 use crate::format::Format;
 use crate::side::{for_each_line, only_column};
@@ -113,7 +112,7 @@ fn json_lines(file: &DataFile, rows: &[usize], options: &SideOptions) -> Result<
         Ok(match object.get(name) {
             None | Some(serde_json::Value::Null) => None,
             Some(serde_json::Value::String(text)) => Some(Item::Text(text.clone())),
-            Some(other) => Some(Item::Text(excerpt(&other.to_string()))),
+            Some(other) => Some(Item::Text(other.to_string())),
         })
     })
 }

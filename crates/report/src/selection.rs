@@ -84,7 +84,10 @@ impl SelectionPage<'_> {
             .iter()
             .map(|figure| context! { value => figure.value.as_str(), label => figure.label.as_str() })
             .collect();
-        let notes: Vec<String> = look.notes.clone();
+        let mut notes: Vec<String> = look.notes.clone();
+        if self.look.is_some() && !has_norms(&look) {
+            notes.push("all rows have nearly the same norm, so that there is no histogram of them".into());
+        }
         let values = context! {
             title => self.title.as_str(),
             subtitle => self.subtitle.as_str(),
@@ -127,12 +130,15 @@ impl SelectionPage<'_> {
         if look.coverage.len() > 1 {
             plots.push(("coverage", Plot::Curves(coverage(look))));
         }
-        let samples = vec![
-            Sample { name: "pool".into(), values: look.norms.iter().map(|norm| f64::from(*norm)).collect() },
-            Sample { name: "picks".into(), values: look.pick_norms.clone() },
-        ];
-        let (title, x_label) = ("Norms of the pool and of the picks".into(), "Euclidean norm".into());
-        plots.push(("norms", Plot::Histograms(Histograms { title, x_label, samples })));
+        if has_norms(look) {
+            let norms = look.norms.iter().map(|norm| f64::from(*norm)).collect();
+            let samples = vec![
+                Sample { name: "pool".into(), values: norms },
+                Sample { name: "picks".into(), values: look.pick_norms.clone() },
+            ];
+            let (title, x_label) = ("Norms of the pool and of the picks".into(), "Euclidean norm".into());
+            plots.push(("norms", Plot::Histograms(Histograms { title, x_label, samples })));
+        }
         plots
     }
 
@@ -252,6 +258,12 @@ impl SelectionPage<'_> {
     }
 }
 
+/// Whether norms differ by more than a hundredth: rows scaled to one length differ by rounding alone.
+fn has_norms(look: &Look) -> bool {
+    let (least, most) = look.norms.iter().fold((f32::INFINITY, 0.0), |(a, b): (f32, f32), v| (a.min(*v), b.max(*v)));
+    most - least > 0.01 * most
+}
+
 /// Coverage over budget.
 fn coverage(look: &Look) -> Curves {
     let stride = look.coverage.len().div_ceil(CURVE);
@@ -282,6 +294,10 @@ fn packed(bytes: impl Iterator<Item = u8>) -> String {
 fn significant(value: f64) -> String {
     if !value.is_finite() {
         return "–".into();
+    }
+    // The first pick of methods that go by distance has nothing to be far from.
+    if value.abs() >= f64::MAX {
+        return if value > 0.0 { "∞".into() } else { "−∞".into() };
     }
     let magnitude = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
     match magnitude {

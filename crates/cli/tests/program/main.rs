@@ -8,6 +8,7 @@ mod judge;
 mod limits;
 mod quickstart;
 mod readme;
+mod report;
 mod same_picks;
 mod scores;
 mod select;

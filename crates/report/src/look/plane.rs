@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par, Side};
-use subsel::{CheckedPool, Context};
+use nalgebra::{DMatrix, DMatrixView};
+use subsel::{CheckedPool, Context, Stream};
 use subsel_formats::RowSource;
 use subsel_kernels::Block;
 
+use super::neighborly;
 use crate::Error;
 
 /// How rows are laid out on the map.
@@ -16,6 +16,8 @@ pub enum Layout {
     /// Along the two directions in which rows vary most.
     #[default]
     Pca,
+    /// So that neighbors stay together: t-SNE of the first 30 principal components, of at most 20,000 rows.
+    Neighbors,
 }
 
 /// Most rows that directions are worked out from; of more, evenly spaced ones are taken.
@@ -26,6 +28,10 @@ const COVARIANCE: usize = 2048;
 
 /// Rows that those products are of, at most.
 const PRODUCTS: usize = 2048;
+
+/// Directions iterated beyond those asked for, and how often at most.
+const SPARE: usize = 10;
+const ITERATIONS: usize = 300;
 
 /// Most values of a block.
 const VALUES: usize = 1 << 20;
@@ -41,8 +47,11 @@ pub(super) struct Principal {
 
 impl Layout {
     /// Refuses a pool that it would take too long for.
-    pub(super) fn check(self, _n: usize) -> Result<(), Error> {
-        Ok(())
+    pub(super) fn check(self, n: usize) -> Result<(), Error> {
+        match self {
+            Layout::Neighbors if n > neighborly::MOST => Err(Error::TooManyRows { n, most: neighborly::MOST }),
+            _ => Ok(()),
+        }
     }
 
     /// Places of the rows `drawn`, each coordinate from 0 to 1, and what the axes are.
@@ -52,8 +61,16 @@ impl Layout {
         drawn: &[usize],
         ctx: &Context,
     ) -> Result<(Vec<[f32; 2]>, String), Error> {
+        if self == Layout::Neighbors
+            && let Some(places) = neighborly::places(pool, ctx)?
+        {
+            return Ok((to_unit(&places), "none; rows that are neighbors in the pool lie together (t-SNE)".into()));
+        }
         let principal = Principal::of(pool, 2, ctx)?;
-        let places = principal.project(pool, drawn, ctx)?;
+        let count = principal.directions.len();
+        let places = principal.components(pool, drawn, ctx)?;
+        let place = |row: &[f64]| [row[0], row.get(1).copied().unwrap_or(0.0)];
+        let places: Vec<[f64; 2]> = places.chunks_exact(count).map(place).collect();
         let percent = |i: usize| principal.shares.get(i).map_or(0.0, |share| 100.0 * share);
         let axes = format!(
             "the two directions in which the rows vary most (PCA): {:.0} and {:.0} % of the variance",
@@ -68,6 +85,7 @@ impl Layout {
         let square = if dim <= COVARIANCE { dim } else { PRODUCTS.min(n) };
         // The matrix, its copy, its vectors; a block as read and as `f64`.
         (3 * 8 * square * square + 16 * block_rows(dim) * dim + 16 * n) as u64
+            + if self == Layout::Neighbors { neighborly::bytes(n) } else { 0 }
             + if dim > COVARIANCE { (8 * PRODUCTS.min(n) * dim) as u64 } else { 0 }
     }
 }
@@ -130,17 +148,16 @@ impl Principal {
         Ok(Principal { mean, directions, shares })
     }
 
-    /// Coordinates of rows along the first two directions.
-    fn project(&self, pool: &CheckedPool<'_>, rows: &[usize], ctx: &Context) -> Result<Vec<[f64; 2]>, Error> {
-        let mut places = vec![[0.0; 2]; rows.len()];
-        let dim = pool.dim();
-        by_blocks(pool, rows, &self.mean, ctx, |range, values| {
-            for (place, row) in places[range].iter_mut().zip(values.chunks_exact(dim)) {
-                *place = [0, 1].map(|i| self.directions.get(i).map_or(0.0, |direction| dot(direction, row)));
+    /// Coordinates of rows along the directions, `(rows, count)`.
+    pub(super) fn components(&self, pool: &CheckedPool<'_>, rows: &[usize], ctx: &Context) -> Result<Vec<f64>, Error> {
+        let mut found = Vec::with_capacity(rows.len() * self.directions.len());
+        by_blocks(pool, rows, &self.mean, ctx, |_, values| {
+            for row in values.chunks_exact(pool.dim()) {
+                found.extend(self.directions.iter().map(|direction| dot(direction, row)));
             }
             Ok(())
         })?;
-        Ok(places)
+        Ok(found)
     }
 }
 
@@ -154,13 +171,13 @@ fn by_covariance(
     ctx: &Context,
 ) -> Result<Found, Error> {
     let dim = pool.dim();
-    let mut covariance = Mat::<f64>::zeros(dim, dim);
+    let mut covariance = DMatrix::zeros(dim, dim);
     by_blocks(pool, rows, mean, ctx, |range, values| {
-        let block = MatRef::from_row_major_slice(values, range.len(), dim);
-        matmul(&mut covariance, Accum::Add, block.transpose(), block, 1.0 / rows.len() as f64, Par::Seq);
+        let columns = DMatrixView::from_slice(values, dim, range.len());
+        covariance.gemm(1.0 / rows.len() as f64, &columns, &columns.transpose(), 1.0);
         Ok(())
     })?;
-    let (vectors, shares) = strongest(&covariance, count)?;
+    let (vectors, shares) = strongest(&covariance, count);
     Ok((vectors.into_iter().map(oriented).collect(), shares))
 }
 
@@ -178,10 +195,9 @@ fn by_products(
         all.extend_from_slice(values);
         Ok(())
     })?;
-    let matrix = MatRef::from_row_major_slice(&all, n, dim);
-    let mut products = Mat::<f64>::zeros(n, n);
-    matmul(&mut products, Accum::Replace, matrix, matrix.transpose(), 1.0 / n as f64, Par::Seq);
-    let (weights, shares) = strongest(&products, count)?;
+    let columns = DMatrixView::from_slice(&all, dim, n);
+    let products = columns.transpose() * columns / n as f64;
+    let (weights, shares) = strongest(&products, count);
     let combine = |weights: Vec<f64>| {
         let mut direction = vec![0.0; dim];
         for (weight, row) in weights.iter().zip(all.chunks_exact(dim)) {
@@ -196,18 +212,35 @@ fn by_products(
     Ok((weights.into_iter().map(combine).collect(), shares))
 }
 
-/// The eigenvectors of the largest eigenvalues and these as shares of all.
-fn strongest(matrix: &Mat<f64>, count: usize) -> Result<Found, Error> {
-    let failed = |error| Error::Draw(format!("the principal directions cannot be found: {error:?}"));
-    let found = matrix.self_adjoint_eigen(Side::Lower).map_err(failed)?;
-    let (values, vectors) = (found.S().column_vector(), found.U());
+/// The eigenvectors of the largest eigenvalues of a symmetric matrix that has none below 0, and these as shares of all.
+///
+/// By iterating a subspace that is wider than asked for (Halko, Martinsson and Tropp 2011): a whole decomposition of 2,048
+/// by 2,048 would take a minute for the sake of two vectors.
+fn strongest(matrix: &DMatrix<f64>, count: usize) -> Found {
     let n = matrix.nrows();
-    let total: f64 = (0..n).map(|i| values[i].max(0.0)).sum();
-    let column = |i: usize| (0..n).map(|j| vectors[(j, i)]).collect::<Vec<f64>>();
-    // Eigenvalues ascend.
-    let strongest = (0..n).rev().take(count);
-    let shares = strongest.clone().map(|i| if total > 0.0 { values[i].max(0.0) / total } else { 0.0 });
-    Ok((strongest.clone().map(column).collect(), shares.collect()))
+    let width = (count + SPARE).min(n);
+    let stream = Stream::new(0, "principal directions");
+    let mut basis = DMatrix::from_fn(n, width, |i, j| stream.unit((i * width + j) as u64) - 0.5);
+    let mut before = vec![0.0; width];
+    for _ in 0..ITERATIONS {
+        basis = (matrix * &basis).qr().q();
+        let values: Vec<f64> = (0..width).map(|j| basis.column(j).dot(&(matrix * basis.column(j)))).collect();
+        let largest = values.iter().copied().fold(0.0, f64::max);
+        let moved = before.iter().zip(&values).take(count).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        before = values;
+        if moved <= 1e-12 * largest {
+            break;
+        }
+    }
+    let small = basis.transpose() * (matrix * &basis);
+    let eigen = small.symmetric_eigen();
+    let mut order: Vec<usize> = (0..width).collect();
+    order.sort_by(|a, b| eigen.eigenvalues[*b].total_cmp(&eigen.eigenvalues[*a]));
+    let total = matrix.trace();
+    let chosen = || order.iter().take(count);
+    let share = |i: &usize| if total > 0.0 { eigen.eigenvalues[*i].max(0.0) / total } else { 0.0 };
+    let vectors = chosen().map(|i| (&basis * eigen.eigenvectors.column(*i)).iter().copied().collect());
+    (vectors.collect(), chosen().map(share).collect())
 }
 
 /// An eigenvector has no sign: its largest value is made positive, so that a map is the same every time.

@@ -111,6 +111,32 @@ fn long_rows_are_laid_out_by_their_products_to_the_same_map() {
 }
 
 #[test]
+fn a_layout_by_neighbors_keeps_three_crowds_apart() {
+    let mut draws = Draws::new(Stream::new(8, "crowds"));
+    let mut values = Vec::new();
+    for row in 0..150 {
+        values.extend((0..5).map(|j| (draws.unit() + if j == row % 3 { 20.0 } else { 0.0 }) as f32));
+    }
+    let look = with_pool(&values, 5, 2, |pool, ctx| {
+        Look::at(pool, &[0, 1], Layout::Neighbors, ctx).unwrap_or_else(|error| panic!("{error}"))
+    });
+    let far = |a: usize, b: usize| {
+        let (p, q) = (look.places[a], look.places[b]);
+        (p[0] - q[0]).hypot(p[1] - q[1])
+    };
+    for row in 0..150 {
+        let nearest = (0..150).filter(|other| *other != row).min_by(|a, b| far(row, *a).total_cmp(&far(row, *b)));
+        assert_eq!(nearest.map(|other| other % 3), Some(row % 3), "row {row}");
+    }
+    assert!(look.axes.contains("t-SNE"));
+    let few =
+        with_pool(&values[..25], 5, 1, |pool, ctx| Look::at(pool, &[0], Layout::Neighbors, ctx).map(|look| look.axes));
+    assert!(few.is_ok_and(|axes| axes.contains("PCA")), "five rows have no neighbors to keep");
+    let error = Layout::Neighbors.check(20_001).expect_err("too many").to_string();
+    assert_eq!(error, "a layout by neighbors takes at most 20000 rows, the pool has 20001");
+}
+
+#[test]
 fn any_number_of_threads_gives_the_same_look() {
     let values = rows();
     let at = |threads| {

@@ -45,6 +45,10 @@ function color(name) {
   return probe.getImageData(0, 0, 1, 1).data;
 }
 
+// Colors part the middle 90 % of the distances; what lies beyond has the color of the end.
+const sorted = distances.slice().sort();
+const nearEnd = count ? sorted[Math.floor(0.05 * (count - 1))] : 0, farEnd = count ? sorted[Math.floor(0.95 * (count - 1))] : 1;
+
 let chosen = -1;
 function draw() {
   const ratio = window.devicePixelRatio || 1, at = frame();
@@ -65,7 +69,7 @@ function draw() {
   const base = count > 30000 ? 0.30 : 0.45;
   for (let p = 0; p < counts.length; p++) {
     if (!counts[p]) continue;
-    const share = byDistance ? far[p] / counts[p] / 65535 : 0;
+    const share = byDistance ? Math.min(1, Math.max(0, (far[p] / counts[p] - nearEnd) / Math.max(1, farEnd - nearEnd))) : 0;
     for (let c = 0; c < 3; c++) pixels[4 * p + c] = byDistance ? low[c] + (high[c] - low[c]) * share : near[c];
     pixels[4 * p + 3] = 255 * (byDistance ? Math.max(0.55, 1 - Math.pow(1 - base, counts[p])) : 1 - Math.pow(1 - base, counts[p]));
   }
@@ -85,7 +89,8 @@ function drawPicks(at) {
     const place = spot(at, point);
     if (inside(at, place)) seen.push([rank, place]);
   });
-  const numbered = seen.length <= 120, radius = numbered ? 8.5 : seen.length > 1000 ? 2.6 : 4;
+  const numbered = seen.length <= 120, plain = seen.length > 1000 ? 2.6 : 4;
+  const radius = numbered ? [8.5, 8.5, 10.5, 13, 15.5][String(1 + Math.max(0, ...seen.map(([rank]) => rank))).length - 1] ?? 18 : plain;
   pen.textAlign = "center"; pen.textBaseline = "middle"; pen.font = "600 10px system-ui, sans-serif";
   // The first picks lie on top.
   for (const [rank, [x, y]] of seen.reverse()) {

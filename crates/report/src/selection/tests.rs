@@ -8,7 +8,7 @@ fn look(n: usize, picks: &[usize]) -> Look {
         axes: "two directions".into(),
         nearest_pick: vec![0; n],
         distances: (0..n).map(|i| i as f32).collect(),
-        norms: vec![2.0; n],
+        norms: (0..n).map(|i| 2.0 + (i % 7) as f32).collect(),
         pick_norms: vec![2.0; picks.len()],
         coverage: (1..=picks.len())
             .map(|k| Covered { picks: k, mean: 9.0 / k as f64, radius: 20.0 / k as f64 })
@@ -111,7 +111,15 @@ fn ids_of_all_rows_are_told_only_where_they_are_short() {
 }
 
 #[test]
+fn rows_of_one_length_have_no_histogram_of_norms() {
+    let look = Look { norms: vec![1.0; 20], ..look(20, &[3, 4, 5]) };
+    let page = page(&look, &[3, 4, 5], None);
+    assert_eq!(page.plots().iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["coverage"]);
+    assert!(page.html().is_ok_and(|html| html.contains("nearly the same norm")));
+}
+
+#[test]
 fn numbers_are_told_to_four_digits() {
-    let texts = [0.0, 0.51234, 12.3456, 1234.6, 5e-9, f64::NAN, -3.25].map(significant);
-    assert_eq!(texts, ["0.000", "0.5123", "12.35", "1,235", "5.000e-9", "–", "−3.250"]);
+    let texts = [0.0, 0.51234, 12.3456, 1234.6, 5e-9, f64::NAN, -3.25, f64::MAX].map(significant);
+    assert_eq!(texts, ["0.000", "0.5123", "12.35", "1,235", "5.000e-9", "–", "−3.250", "∞"]);
 }
