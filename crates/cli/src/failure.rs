@@ -91,7 +91,11 @@ impl From<subsel_metrics::Error> for Failure {
 
 impl From<subsel_report::Error> for Failure {
     fn from(error: subsel_report::Error) -> Self {
-        Failure { message: with_causes(&error), hint: error.hint(), code: FAILED }
+        match error {
+            subsel_report::Error::Pool(error) => error.into(),
+            subsel_report::Error::File(error) => error.into(),
+            error => Failure { message: with_causes(&error), hint: error.hint(), code: FAILED },
+        }
     }
 }
 

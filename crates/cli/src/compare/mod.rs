@@ -187,6 +187,9 @@ fn write(output: &Path, report: &page::Report<'_>, secs: f64) -> Result<(), Fail
     let path = output.join("summary.json");
     std::fs::write(&path, text).map_err(|error| failure::io("write", &path, &error))?;
     let page = report.page(secs)?;
+    let text = tell::markdown(report.recipe, report.summary, &page.command, &page.subtitle, secs);
+    let path = output.join("summary.md");
+    std::fs::write(&path, text).map_err(|error| failure::io("write", &path, &error))?;
     page.write(&output.join("index.html"), true)?;
     for (name, plot) in page.plots() {
         for extension in ["svg", "png"] {

@@ -1,6 +1,6 @@
 //! What a comparison says on the terminal.
 
-use subsel_metrics::compare::{Arranged, Entry, Journal, Mean, Saved, Summary, Verdict};
+use subsel_metrics::compare::{Arranged, Entry, Journal, Mean, Recipe, Saved, Summary, Verdict};
 
 use crate::messages::{count, counted, table};
 
@@ -23,44 +23,73 @@ pub(super) fn beginning(arranged: &Arranged, n: usize, journal: &Journal) -> Str
     )
 }
 
+/// What came of it as Markdown, to be kept with the pictures: command, notes, and a table for each judge.
+pub(super) fn markdown(recipe: &Recipe, summary: &Summary, command: &str, subtitle: &str, secs: f64) -> String {
+    let mut text = format!("# {}\n\n{subtitle}\n\n", recipe.title);
+    recipe.notes.iter().for_each(|note| text.push_str(&format!("- {note}\n")));
+    text.push_str(&format!("\n```\n{command}\n```\n\nThis run took {}.\n", subsel::plan::secs_text(secs)));
+    for judge in &summary.columns {
+        let scale = scale(&judge.name, judge.is_accuracy);
+        let unit = if scale > 1.0 { ", percent of the test rows" } else { "" };
+        text.push_str(&format!(
+            "\n## {}{unit}\n\nRandom, and what the others are over it (± standard error).\n\n",
+            judge.name
+        ));
+        for (i, row) in rows(summary, &judge.name, scale).into_iter().enumerate() {
+            text.push_str(&format!("| {} |\n", row.join(" | ")));
+            if i == 0 {
+                text.push_str(&format!("|{}\n", "---|".repeat(row.len())));
+            }
+        }
+    }
+    text
+}
+
+/// Accuracies read best in percent.
+fn scale(judge: &str, is_accuracy: bool) -> f64 {
+    if is_accuracy || judge == "ceiling" { 100.0 } else { 1.0 }
+}
+
 /// What came of it: for each judge random's values, and how far the others are from them.
 pub(super) fn results(arranged: &Arranged, summary: &Summary) -> String {
     let mut text = String::new();
     for judge in &summary.columns {
-        // Accuracies read best in percent.
-        let scale = if judge.is_accuracy || judge.name == "ceiling" { 100.0 } else { 1.0 };
+        let scale = scale(&judge.name, judge.is_accuracy);
         let unit = if scale > 1.0 { ", percent of the test rows" } else { "" };
         let seeds = counted(summary.seeds, "seed");
         text.push_str(&format!(
             "\n{}{unit}: random, and what the others are over it ({seeds}, ± standard error)\n",
             judge.name
         ));
-        let mut rows = vec![vec![String::new()]];
-        rows[0].extend(summary.budgets.iter().cloned());
-        let has_mean = summary.budgets.len() > 1;
-        if has_mean {
-            rows[0].push("mean".into());
-        }
-        rows[0].push(String::new());
-        for method in &summary.methods {
-            let mut row = vec![method.clone()];
-            let budgets = summary.budgets.iter().map(|budget| Some(budget.as_str()));
-            let entries: Vec<&Entry> = budgets
-                .chain(has_mean.then_some(None))
-                .filter_map(|budget| summary.entry(&judge.name, method, budget))
-                .collect();
-            row.extend(entries.iter().map(|entry| match &entry.difference {
-                Some(difference) => signed(difference, scale),
-                None => plain(&entry.value, scale),
-            }));
-            let verdict = entries.last().and_then(|entry| entry.verdict);
-            row.push(verdict.map(|verdict| verdict.to_string()).unwrap_or_default());
-            rows.push(row);
-        }
-        text.push_str(&table(&rows));
+        text.push_str(&table(&rows(summary, &judge.name, scale)));
         text.push_str(&saved(arranged, summary, &judge.name));
     }
     text.trim_end().to_owned() + "\n"
+}
+
+/// A row per method: its values or what they are over random's, and what that allows to say.
+fn rows(summary: &Summary, judge: &str, scale: f64) -> Vec<Vec<String>> {
+    let mut rows = vec![vec![String::new()]];
+    rows[0].extend(summary.budgets.iter().cloned());
+    let has_mean = summary.budgets.len() > 1;
+    if has_mean {
+        rows[0].push("mean".into());
+    }
+    rows[0].push(String::new());
+    for method in &summary.methods {
+        let mut row = vec![method.clone()];
+        let budgets = summary.budgets.iter().map(|budget| Some(budget.as_str()));
+        let entries: Vec<&Entry> =
+            budgets.chain(has_mean.then_some(None)).filter_map(|budget| summary.entry(judge, method, budget)).collect();
+        row.extend(entries.iter().map(|entry| match &entry.difference {
+            Some(difference) => signed(difference, scale),
+            None => plain(&entry.value, scale),
+        }));
+        let verdict = entries.last().and_then(|entry| entry.verdict);
+        row.push(verdict.map(|verdict| verdict.to_string()).unwrap_or_default());
+        rows.push(row);
+    }
+    rows
 }
 
 /// Labels saved, for methods that are better than random.
