@@ -102,7 +102,7 @@ fn a_difference_is_colored_only_where_its_interval_leaves_zero_out() {
     let Some(bars @ Plot::Bars(_)) = all().pop() else { panic!("bars are last") };
     let text = svg(&bars);
     for color in ["#009E73", "#D55E00", "#7D8491"] {
-        assert!(text.contains(&format!("<circle cx=")) && text.contains(color), "{color}");
+        assert!(text.contains("<circle cx=") && text.contains(color), "{color}");
     }
 }
 
