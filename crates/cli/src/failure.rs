@@ -91,7 +91,12 @@ impl From<subsel_metrics::Error> for Failure {
 
 impl From<subsel_report::Error> for Failure {
     fn from(error: subsel_report::Error) -> Self {
-        Failure { message: with_causes(&error), hint: error.hint(), code: FAILED }
+        match error {
+            // As the libraries' own, exit code and hint included.
+            subsel_report::Error::Pool(error) => error.into(),
+            subsel_report::Error::File(error) => error.into(),
+            other => Failure { message: with_causes(&other), hint: other.hint(), code: FAILED },
+        }
     }
 }
 

@@ -22,22 +22,6 @@ use crate::messages::{self, count, counted};
 use crate::side::{Role, SidePaths};
 use crate::{memory, progress};
 
-impl From<subsel_report::Error> for Failure {
-    fn from(error: subsel_report::Error) -> Self {
-        match error {
-            subsel_report::Error::Pool(error) => error.into(),
-            subsel_report::Error::File(error) => error.into(),
-            other => {
-                let failure = Failure::new(other.to_string());
-                match other.hint() {
-                    Some(hint) => failure.hint(hint),
-                    None => failure,
-                }
-            }
-        }
-    }
-}
-
 impl LayoutArg {
     fn layout(self) -> Layout {
         match self {
