@@ -2,7 +2,7 @@
 
 mod measure;
 mod picks;
-mod verdict;
+pub(crate) mod verdict;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -12,21 +12,21 @@ const FAINT: f64 = 2.0;
 
 /// One line of the judgment. Values that do not exist, and infinite ones, are `null` in JSON.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Line {
-    pub(super) name: String,
-    pub(super) label: String,
-    pub(super) better: Better,
-    pub(super) value: f64,
-    pub(super) random_mean: f64,
-    pub(super) random_sd: f64,
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) label: String,
+    pub(crate) better: Better,
+    pub(crate) value: f64,
+    pub(crate) random_mean: f64,
+    pub(crate) random_sd: f64,
     /// How many standard deviations of the draws the value is above their mean.
-    pub(super) deviation: f64,
-    pub(super) verdict: &'static str,
+    pub(crate) deviation: f64,
+    pub(crate) verdict: &'static str,
 }
 
 impl Line {
     /// A value beside those of the draws.
-    pub(super) fn new(name: &str, label: &str, better: Better, value: f64, draws: &[f64]) -> Self {
+    pub(crate) fn new(name: &str, label: &str, better: Better, value: f64, draws: &[f64]) -> Self {
         let (mean, sd) = mean_and_sd(draws);
         let deviation = if sd > 0.0 { (value - mean) / sd } else { f64::NAN };
         let verdict = verdict(better, value, mean, deviation);
@@ -43,7 +43,7 @@ impl Line {
     }
 
     /// The cells of a table: label, value, random, verdict.
-    pub(super) fn cells(&self) -> Vec<String> {
+    pub(crate) fn cells(&self) -> Vec<String> {
         let (value, random) = (number(self.value, self.random_sd), number(self.random_mean, self.random_sd));
         let spread = match self.random_sd {
             sd if sd.is_finite() => format!("{random} ± {}", number(sd, sd)),

@@ -2,14 +2,13 @@
 
 use subsel::plan::Shape;
 use subsel::{CheckedPool, Context, Draws, Error, Stream};
-use subsel_metrics::{Better, Judge, JudgeSettings, Metric};
+use subsel_metrics::{Judge, JudgeSettings, Metric};
 use subsel_report::{Cell, Table, Tone};
 
-/// Random selections that are measured too.
-pub(super) const RANDOMS: u64 = 10;
+use crate::judge::verdict::Line;
 
-/// Standard deviations of random selections from which on picks are called better or worse.
-const CLEAR: f64 = 2.0;
+/// Random selections that are measured too.
+const RANDOMS: u64 = 20;
 
 /// What is measured: nothing that compares all pairs of rows.
 const METRICS: [Metric; 9] = [
@@ -27,9 +26,9 @@ const METRICS: [Metric; 9] = [
 /// How to read the table.
 pub(super) fn text() -> String {
     format!(
-        "Measured without labels; {RANDOMS} random selections of the same size beside it. Better and worse mean more than \
-         {CLEAR} of their standard deviations from their mean. None of these says that a model learns more from the picks: \
-         that takes labels."
+        "Measured without labels, with {RANDOMS} random selections of the same size beside it, and judged as `subsel judge` \
+         does: better or worse from 3 of their standard deviations on, perhaps so from 2. None of these says that a model \
+         learns more from the picks: that takes labels."
     )
 }
 
@@ -74,27 +73,22 @@ fn drawn(pool: &CheckedPool<'_>, count: usize, stream: Stream) -> Vec<usize> {
 }
 
 fn line(metric: Metric, ours: f64, random: &[f64]) -> Vec<Cell> {
-    let n = random.len() as f64;
-    let mean = random.iter().sum::<f64>() / n;
-    let sd = (random.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-    let decimals = decimals(mean.abs().max(ours.abs()));
-    let gain = match metric.better() {
-        Better::High => ours - mean,
-        Better::Low => mean - ours,
-        Better::Neither => f64::NAN,
+    let Line { random_mean, random_sd, verdict, .. } =
+        Line::new(metric.name(), metric.label(), metric.better(), ours, random);
+    let decimals = decimals(random_mean.abs().max(ours.abs()));
+    let tone = match verdict {
+        "better" => Some(Tone::Better),
+        "worse" => Some(Tone::Worse),
+        "higher than random" | "lower than random" => None,
+        _ => Some(Tone::Unclear),
     };
-    let verdict = match gain {
-        gain if gain > CLEAR * sd => Cell::verdict("better", Tone::Better),
-        gain if gain < -CLEAR * sd => Cell::verdict("worse", Tone::Worse),
-        gain if gain.is_nan() => Cell::text("–"),
-        _ => Cell::verdict("like random", Tone::Unclear),
-    };
+    let told = Cell::text(verdict);
     vec![
         Cell::text(metric.label()),
         Cell::text(metric.doc()),
         Cell::number(ours, decimals),
-        Cell::estimate(mean, sd, decimals),
-        verdict,
+        Cell::estimate(random_mean, random_sd, decimals),
+        tone.map_or(told.clone(), |tone| told.toned(tone)),
     ]
 }
 
@@ -111,14 +105,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_verdict_needs_two_standard_deviations_in_the_good_direction() {
-        let random = [10.0, 11.0, 9.0, 10.5, 9.5];
-        let verdict = |metric, ours| line(metric, ours, &random).pop().map(|cell| cell.text).unwrap_or_default();
-        assert_eq!(verdict(Metric::CoverageRadius, 7.0), "better");
-        assert_eq!(verdict(Metric::CoverageRadius, 13.0), "worse");
-        assert_eq!(verdict(Metric::CoverageRadius, 9.2), "like random");
-        assert_eq!(verdict(Metric::Vendi, 13.0), "better");
-        assert_eq!(verdict(Metric::NormRatio, 13.0), "–");
-        assert_eq!(verdict(Metric::Vendi, f64::NAN), "–");
+    fn verdicts_are_those_of_judge_and_colored_where_they_are_clear() {
+        let random = [9.0, 10.0, 11.0];
+        let last = |metric, ours| line(metric, ours, &random).pop().map(|cell| (cell.text, cell.tone));
+        let told = |text: &str, tone| Some((text.to_owned(), tone));
+        assert_eq!(last(Metric::CoverageRadius, 6.0), told("better", Some(Tone::Better)));
+        assert_eq!(last(Metric::CoverageRadius, 14.0), told("worse", Some(Tone::Worse)));
+        assert_eq!(last(Metric::CoverageRadius, 7.5), told("perhaps better", Some(Tone::Unclear)));
+        assert_eq!(last(Metric::Vendi, 10.5), told("like random", Some(Tone::Unclear)));
+        assert_eq!(last(Metric::NormRatio, 14.0), told("higher than random", None));
     }
 }

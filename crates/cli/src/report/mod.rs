@@ -139,7 +139,8 @@ fn request(args: &ReportArgs, picked: &Picked) -> Result<(Request, SidePaths), F
         ..base
     };
     let ids_then = picked.manifest.iter().flat_map(|manifest| &manifest.side_files);
-    let mut ids_then = ids_then.filter(|file| file.role == Role::Ids).map(|file| crate::verify::locate(&file.path, &dir));
+    let mut ids_then =
+        ids_then.filter(|file| file.role == Role::Ids).map(|file| crate::verify::locate(&file.path, &dir));
     let ids = args.ids.clone().or_else(|| ids_then.next_back());
     Ok((request, SidePaths::new([(Role::Ids, ids)])))
 }

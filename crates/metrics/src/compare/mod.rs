@@ -5,6 +5,7 @@
 //! [`Comparison::arrange`] finds what texts name, [`run`] fills a [`Journal`], [`Summary::of`] says what came of it.
 
 mod cells;
+mod drawn;
 mod recipe;
 mod run;
 mod saved;
