@@ -66,7 +66,7 @@ fn verdict(better: Better, value: f64, mean: f64, deviation: f64) -> &'static st
         return "nothing to compare with";
     }
     // Draws that all agree leave no deviation: any difference is one. Rounding is none.
-    let agrees = value == mean || (value - mean).abs() <= 1e-9 * mean.abs();
+    let agrees = value == mean || (mean.is_finite() && (value - mean).abs() <= 1e-9 * mean.abs());
     let far = match deviation.is_nan() {
         true if agrees => 0.0,
         true => f64::INFINITY * (value - mean).signum(),

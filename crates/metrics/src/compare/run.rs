@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 use serde_json::{Map, Value};
-use subsel::{Budget, CheckedPool, Context, Selector, select_checked};
+use subsel::{Budget, CheckedPool, Context, Reason, Selector, select_checked};
 use subsel_kernels::Block;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -264,6 +264,8 @@ impl Order<'_> {
         if is_settled && let Some(known) = self.budgets.iter().map(|b| settled.get(&key(*b)).cloned()).collect() {
             return Ok(known);
         }
+        // Rows that only fill up are drawn, whatever the method.
+        let mut has_drawn = false;
         let mut one = |count: usize| {
             let began = Instant::now();
             let selection = select_checked(self.method, pool, count, ctx).map_err(|error| match error {
@@ -278,6 +280,7 @@ impl Order<'_> {
             if !selection.complete {
                 return Err(Error::from(subsel::Error::Interrupted));
             }
+            has_drawn |= selection.picks.iter().any(|pick| pick.reason == Reason::Fill);
             Ok((selection.rows(), began.elapsed().as_secs_f64()))
         };
         let most = counts.iter().copied().max().unwrap_or(1);
@@ -290,7 +293,7 @@ impl Order<'_> {
             };
             picked.push(Picked { budget, rows, secs });
         }
-        if is_settled {
+        if is_settled && !has_drawn {
             picked.iter().for_each(|each| drop(settled.insert(key(each.budget), each.clone())));
         }
         Ok(picked)
