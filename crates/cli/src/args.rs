@@ -182,8 +182,8 @@ pub(crate) struct CompareArgs {
 pub(crate) struct JudgeArgs {
     /// The picks: a table of `subsel select` (with a column `budget` each is judged), or rows (.npy, .txt)
     pub(crate) picks: PathBuf,
-    /// The pool they are of, embeddings (n, d): files or globs, as in `subsel select`
-    #[arg(long, required = true, num_args = 1.., value_name = "INPUT", help_heading = "Reading")]
+    /// The pool they are of, embeddings (n, d): files or globs [default: as the manifest beside the picks says]
+    #[arg(long, num_args = 1.., value_name = "INPUT", help_heading = "Reading")]
     pub(crate) pool: Vec<PathBuf>,
     /// The column (Parquet, Arrow), tensor (safetensors) or member (npz) that holds the embeddings
     #[arg(long, value_name = "NAME", help_heading = "Reading")]
@@ -491,7 +491,7 @@ pub(crate) struct ReadArgs {
 }
 
 /// What is known of the rows.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct KnownArgs {
     /// Rows labeled already (ids or row numbers, or picks of an earlier round): never picked, but taken into account
     #[arg(long, value_name = "FILE", help_heading = "What is known")]

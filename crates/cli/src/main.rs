@@ -18,6 +18,7 @@ mod memory;
 mod messages;
 mod methods;
 mod output;
+mod picks;
 mod plan;
 mod progress;
 mod quickstart;

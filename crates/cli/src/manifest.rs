@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use subsel_formats::AtomicFile;
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::failure::{self, Failure};
 use crate::input::Request;
@@ -84,10 +83,10 @@ pub(crate) fn path_beside(output: &Path) -> PathBuf {
     output.with_extension("manifest.json")
 }
 
-/// Hash of rows in order: XXH3 (64 bits) of their numbers as little-endian 64-bit integers.
-pub(crate) fn rows_hash(rows: impl Iterator<Item = usize>) -> String {
-    let bytes: Vec<u8> = rows.flat_map(|row| (row as u64).to_le_bytes()).collect();
-    format!("{:016x}", xxh3_64(&bytes))
+/// A path of a manifest in `dir`: as it is from here, or else from beside the manifest.
+pub(crate) fn locate(path: &str, dir: &Path) -> PathBuf {
+    let beside = dir.join(path);
+    if !Path::new(path).exists() && beside.exists() { beside } else { path.into() }
 }
 
 impl Manifest {

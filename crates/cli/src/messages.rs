@@ -91,6 +91,16 @@ pub(crate) fn counted(value: usize, noun: &str) -> String {
     }
 }
 
+/// A word of a command line as a shell takes it.
+pub(crate) fn shell_word(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+%@".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 /// Rows of cells under each other, two blanks apart; the last column is not padded.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -143,6 +153,13 @@ mod tests {
     #[test]
     fn words_are_wrapped_and_indented() {
         assert_eq!(wrapped("one two three", 2, 9), "one two\n  three");
+    }
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_part_them() {
+        assert_eq!(shell_word("a/b.npy"), "a/b.npy");
+        assert_eq!(shell_word("my file's"), "'my file'\\''s'");
+        assert_eq!(shell_word(""), "''");
     }
 
     #[test]

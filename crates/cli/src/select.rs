@@ -8,7 +8,7 @@ use subsel::Budget;
 use crate::args::SelectArgs;
 use crate::failure::{Failure, INTERRUPTED};
 use crate::input::{Loaded, Request, load};
-use crate::manifest::{BudgetRecord, Manifest, MethodRecord, rows_hash};
+use crate::manifest::{BudgetRecord, Manifest, MethodRecord};
 use crate::output::Targets;
 use crate::run::{Made, MemoryLimit, Order, check_pool};
 use crate::summary::{Measured, tell};
@@ -84,7 +84,7 @@ fn describe(request: Request, loaded: &Loaded, chosen: &Chosen, order: &Order<'_
     let budgets = order.budgets.iter().zip(made.rows_by_budget()).map(|(budget, rows)| BudgetRecord {
         asked: budget.to_string(),
         picks: rows.len(),
-        picks_hash: rows_hash(rows.into_iter()),
+        picks_hash: subsel::rows_hash(rows.into_iter()),
     });
     let facts = made.selections.first().map(|selection| selection.facts.clone()).unwrap_or_default();
     Manifest {
@@ -104,7 +104,7 @@ fn describe(request: Request, loaded: &Loaded, chosen: &Chosen, order: &Order<'_
         },
         seed: 0,
         budgets: budgets.collect(),
-        picks_hash: rows_hash(made.rows()),
+        picks_hash: subsel::rows_hash(made.rows()),
         output: String::new(),
         rest: None,
         warnings: made.warnings(),

@@ -10,7 +10,7 @@ use subsel_formats::{SideColumn, SideOptions, read_column};
 use crate::args::VerifyArgs;
 use crate::failure::Failure;
 use crate::input::{Request, file_records, load};
-use crate::manifest::{BudgetRecord, Manifest, rows_hash};
+use crate::manifest::{BudgetRecord, Manifest, locate};
 use crate::messages::{self, count, counted};
 use crate::run::{MemoryLimit, Order, check_pool, context};
 use crate::side::SidePaths;
@@ -51,12 +51,6 @@ pub(crate) fn run(args: VerifyArgs) -> Result<ExitCode, Failure> {
     differences.extend(changed_output(&manifest, &locate(&manifest.output, &dir)));
     tell(&args, &manifest, &differences)?;
     Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// A path of the manifest: as it is from here, or else from beside the manifest.
-pub(crate) fn locate(path: &str, dir: &Path) -> PathBuf {
-    let beside = dir.join(path);
-    if !Path::new(path).exists() && beside.exists() { beside } else { path.into() }
 }
 
 fn side_paths(manifest: &Manifest, dir: &Path) -> SidePaths {
@@ -149,14 +143,14 @@ fn compare(
     if !made.is_complete() {
         return Err(subsel::Error::Interrupted);
     }
-    if rows_hash(made.rows()) == manifest.picks_hash {
+    if subsel::rows_hash(made.rows()) == manifest.picks_hash {
         return Ok(Vec::new());
     }
     let rows: Vec<usize> = made.rows().collect();
     let written = read_rows(&locate(&manifest.output, dir));
-    let place = match written.filter(|written| rows_hash(written.iter().copied()) == manifest.picks_hash) {
+    let place = match written.filter(|written| subsel::rows_hash(written.iter().copied()) == manifest.picks_hash) {
         Some(written) => first_difference(&written, &rows),
-        None => format!("picks hash {}, was {}", rows_hash(rows.iter().copied()), manifest.picks_hash),
+        None => format!("picks hash {}, was {}", subsel::rows_hash(rows.iter().copied()), manifest.picks_hash),
     };
     let versions = match manifest.version == env!("CARGO_PKG_VERSION") {
         true => String::new(),
@@ -185,7 +179,7 @@ fn read_rows(path: &Path) -> Option<Vec<usize>> {
 fn changed_output(manifest: &Manifest, path: &Path) -> Option<Difference> {
     let rows = read_rows(path)?;
     let is_rows = path.extension().is_none_or(|extension| extension != "txt");
-    let changed = is_rows && rows_hash(rows.into_iter()) != manifest.picks_hash;
+    let changed = is_rows && subsel::rows_hash(rows.into_iter()) != manifest.picks_hash;
     changed.then(|| Difference {
         part: "output",
         detail: format!(

@@ -172,8 +172,13 @@ pub trait Evaluator: Debug + Send + Sync {
 }
 
 /// The evaluator of this name: `linear-probe`, `logistic`, `1nn` or `20nn`.
-pub fn evaluator(name: &str) -> Option<Box<dyn Evaluator>> {
-    all().into_iter().find(|evaluator| evaluator.name() == name)
+///
+/// # Errors
+/// [`crate::Error::Unknown`].
+pub fn evaluator(name: &str) -> Result<Box<dyn Evaluator>, crate::Error> {
+    let known = || all().iter().map(|each| each.name()).collect::<Vec<_>>().join(", ");
+    let found = all().into_iter().find(|evaluator| evaluator.name() == name);
+    found.ok_or_else(|| crate::Error::Unknown { what: "evaluator", name: name.into(), known: known() })
 }
 
 /// Every evaluator, with its settings as they are by default.

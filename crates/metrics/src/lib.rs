@@ -31,4 +31,4 @@ mod unlabeled;
 pub use classes::ClassSpread;
 pub use error::Error;
 pub use evaluator::{Evaluation, Evaluator, Examples, Standard, Task, all as all_evaluators, evaluator};
-pub use unlabeled::{Better, Judge, JudgeSettings, Metric, UnknownMetric};
+pub use unlabeled::{Better, Judge, JudgeSettings, Metric};

@@ -66,7 +66,7 @@ pub use error::Error;
 pub use grammar::parse as parse_method;
 pub use method::{Asks, Build, BuildAs, Entry, MethodInfo, ParamInfo, Selector};
 pub use outputs::{OutputKind, Outputs, Uncertainty};
-pub use pool::{CheckedPool, Pool, PoolFacts};
+pub use pool::{CheckedPool, Pool, PoolFacts, rows_hash};
 pub use random::{Draws, Stream};
 pub use scores::{ScoreEntry, Scorer, score_checked};
 pub use select::{select, select_checked};

@@ -632,8 +632,9 @@ impl Seen {
     }
 }
 
-/// Hash of a list of rows in order: how a manifest names its picks.
-pub(crate) fn rows_hash(rows: impl Iterator<Item = usize>) -> String {
+/// Hash of rows in order, as a manifest names its picks: XXH3 (64 bits) of their numbers as little-endian 64-bit integers,
+/// in 16 hexadecimal digits.
+pub fn rows_hash(rows: impl Iterator<Item = usize>) -> String {
     let bytes: Vec<u8> = rows.flat_map(|row| (row as u64).to_le_bytes()).collect();
     format!("{:016x}", xxh3_64(&bytes))
 }

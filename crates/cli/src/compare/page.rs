@@ -8,7 +8,7 @@ use subsel_report::{
 };
 
 use crate::failure::Failure;
-use crate::messages::{count, counted};
+use crate::messages::{count, counted, shell_word};
 
 /// Everything a page is made of.
 pub(super) struct Report<'a> {
@@ -33,7 +33,7 @@ impl Report<'_> {
                 Draw::Table => self.table(),
             });
         }
-        let command = std::env::args().skip(1).map(|arg| quoted(&arg)).collect::<Vec<_>>().join(" ");
+        let command = std::env::args().skip(1).map(|arg| shell_word(&arg)).collect::<Vec<_>>().join(" ");
         Ok(ComparisonPage {
             title: self.recipe.title.clone(),
             subtitle: self.subtitle(),
@@ -103,7 +103,7 @@ impl Report<'_> {
 
     fn curves(&self) -> Option<Section> {
         let views = self.summary.columns.iter().map(|judge| {
-            let scale = scale(judge);
+            let scale = judge.scale();
             let series = self.summary.methods.iter().map(|method| {
                 let budgets = self.summary.budgets.iter();
                 let mut points: Vec<Point> = budgets
@@ -137,7 +137,7 @@ impl Report<'_> {
 
     fn differences(&self) -> Option<Section> {
         let views = self.summary.columns.iter().map(|judge| {
-            let scale = scale(judge);
+            let scale = judge.scale();
             let of = |method: &String| {
                 let budget = if self.summary.budgets.len() > 1 { None } else { self.summary.budgets.first() };
                 let difference = self.summary.entry(&judge.name, method, budget.map(String::as_str))?.difference?;
@@ -272,7 +272,7 @@ impl Report<'_> {
 
     fn table(&self) -> Option<Section> {
         let views = self.summary.columns.iter().map(|judge| {
-            let scale = scale(judge);
+            let scale = judge.scale();
             let decimals = if scale > 1.0 { 1 } else { 4 };
             let mut table =
                 Table::new(["method".into(), "labels".into(), label(judge), "over random".into(), "verdict".into()]);
@@ -318,25 +318,10 @@ fn tone(verdict: Verdict) -> Tone {
     }
 }
 
-/// Accuracies read best in percent.
-fn scale(judge: &Column) -> f64 {
-    if judge.is_accuracy || judge.name == "ceiling" { 100.0 } else { 1.0 }
-}
-
 fn label(judge: &Column) -> String {
     match judge.name.as_str() {
         "ceiling" => "test rows of a class picked, %".into(),
         name if judge.is_accuracy => format!("accuracy of {name}, %"),
         name => name.into(),
-    }
-}
-
-/// An argument as a shell would take it.
-fn quoted(arg: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+%@".contains(letter);
-    if !arg.is_empty() && arg.chars().all(is_plain) {
-        arg.to_owned()
-    } else {
-        format!("'{}'", arg.replace('\'', "'\\''"))
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn markdown(recipe: &Recipe, summary: &Summary, command: &str, subtit
     recipe.notes.iter().for_each(|note| text.push_str(&format!("- {note}\n")));
     text.push_str(&format!("\n```\n{command}\n```\n\nThis run took {}.\n", subsel::plan::secs_text(secs)));
     for judge in &summary.columns {
-        let scale = scale(&judge.name, judge.is_accuracy);
+        let scale = judge.scale();
         let unit = if scale > 1.0 { ", percent of the test rows" } else { "" };
         text.push_str(&format!(
             "\n## {}{unit}\n\nRandom, and what the others are over it (± standard error).\n\n",
@@ -45,16 +45,11 @@ pub(super) fn markdown(recipe: &Recipe, summary: &Summary, command: &str, subtit
     text
 }
 
-/// Accuracies read best in percent.
-fn scale(judge: &str, is_accuracy: bool) -> f64 {
-    if is_accuracy || judge == "ceiling" { 100.0 } else { 1.0 }
-}
-
 /// What came of it: for each judge random's values, and how far the others are from them.
 pub(super) fn results(arranged: &Arranged, summary: &Summary) -> String {
     let mut text = String::new();
     for judge in &summary.columns {
-        let scale = scale(&judge.name, judge.is_accuracy);
+        let scale = judge.scale();
         let unit = if scale > 1.0 { ", percent of the test rows" } else { "" };
         let seeds = counted(summary.seeds, "seed");
         text.push_str(&format!(

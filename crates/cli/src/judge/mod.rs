@@ -1,7 +1,6 @@
 //! `subsel judge`: one selection, with random rows beside it.
 
 mod measure;
-mod picks;
 pub(crate) mod verdict;
 
 use std::process::ExitCode;
@@ -12,14 +11,14 @@ use subsel::plan::{Plan, Rates, Shape, Work, plan_work, secs_text};
 use subsel::{CheckedPool, Context, Pool};
 use subsel_metrics::{Evaluator, Judge, JudgeSettings, Metric, all_evaluators, evaluator};
 
-use crate::args::JudgeArgs;
+use crate::args::{JudgeArgs, KnownArgs, ReadArgs};
 use crate::compare::given::Examples;
 use crate::failure::Failure;
 use crate::input::{Request, load};
 use crate::messages::{self, count, counted};
+use crate::picks::{Block, Picks};
 use crate::{memory, progress};
 use measure::{Labeled, Measured, measure};
-use picks::Block;
 use verdict::Line;
 
 /// The JSON judgment. Fields are only ever added.
@@ -63,14 +62,15 @@ struct Judges {
 pub(crate) fn run(args: JudgeArgs) -> Result<ExitCode, Failure> {
     let began = Instant::now();
     let judges = Judges::of(&args)?;
-    let manifest = picks::manifest(&args.picks)?;
-    let (read, known, mut notes) = picks::given(&args, manifest.as_ref())?;
+    let picks = Picks::open(&args.picks)?;
+    let (read, known) = args.given();
+    let (read, known, mut notes) = picks.as_made(read, known)?;
     let (request, side) = Request::new(&read)?.knowing(&known);
     let mut ctx = args.run.context()?;
     let mut loaded = load(&request, &side, read.scratch.as_deref())?;
     let (n, d) = (loaded.source.n_rows(), loaded.source.dim());
-    picks::check_pool(&args.picks, manifest.as_ref(), (n, d), None)?;
-    let blocks = picks::read(&args.picks, n, loaded.ids.as_ref(), known.labeled_by, manifest.as_ref())?;
+    picks.check_shape((n, d))?;
+    let mut blocks = picks.blocks(n, loaded.ids.as_ref(), known.labeled_by)?;
     let (loaded, mut pool) = loaded.pool();
     let examples = match args.test.as_slice() {
         [features, labels] => Some(Examples::open(features, labels, &read, &mut pool)?),
@@ -84,8 +84,10 @@ pub(crate) fn run(args: JudgeArgs) -> Result<ExitCode, Failure> {
     let outcome = CheckedPool::new(&pool, &mut ctx);
     let checked = outcome.map_err(|error| loaded.explain(error))?;
     let fingerprint = &checked.facts().fingerprint;
-    picks::check_pool(&args.picks, manifest.as_ref(), (n, d), Some(fingerprint))?;
-    let blocks = local(&checked, &args, blocks)?;
+    picks.check_fingerprint(&checked)?;
+    for block in &mut blocks {
+        block.rows = picks.local(&checked, &block.rows)?;
+    }
     let settings = JudgeSettings::default();
     let judge = Judge::new(&checked, &judges.metrics, &settings, &mut ctx)?;
     let labeled = Labeled::new(&checked, examples.and_then(|examples| examples.test), &judges.evaluators, &ctx)?;
@@ -102,7 +104,7 @@ pub(crate) fn run(args: JudgeArgs) -> Result<ExitCode, Failure> {
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         picks: args.picks.display().to_string(),
-        method: manifest.as_ref().map(|manifest| manifest.method.text.as_str()),
+        method: picks.manifest.as_ref().map(|manifest| manifest.method.text.as_str()),
         n,
         d,
         fingerprint,
@@ -125,6 +127,30 @@ pub(crate) fn run(args: JudgeArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+impl JudgeArgs {
+    /// What is read and known, as typed.
+    fn given(&self) -> (ReadArgs, KnownArgs) {
+        let read = ReadArgs {
+            inputs: self.pool.clone(),
+            column: self.column.clone(),
+            id_column: self.id_column.clone(),
+            join: self.join,
+            dtype: self.dtype,
+            scratch: self.scratch.clone(),
+        };
+        let known = KnownArgs {
+            ids: self.ids.clone(),
+            labels: self.labels.clone(),
+            labeled: self.labeled.clone(),
+            exclude: self.exclude.clone(),
+            labeled_by: self.labeled_by,
+            drop_nonfinite: self.drop_nonfinite,
+            ..KnownArgs::default()
+        };
+        (read, known)
+    }
+}
+
 impl Judges {
     fn of(args: &JudgeArgs) -> Result<Self, Failure> {
         if args.random_draws < 2 {
@@ -138,19 +164,10 @@ impl Judges {
         if !args.evaluators.is_empty() && args.test.is_empty() {
             return Err(Failure::usage("`--evaluators` need test rows").hint("`--test FEATURES LABELS` gives them"));
         }
-        let unknown = |what: &str, name: &str, known: Vec<&str>| {
-            Failure::usage(format!("there is no {what} `{name}`")).hint(format!("there are: {}", known.join(", ")))
-        };
-        let mut metrics = Vec::new();
-        for name in &args.metrics {
-            let all = || Metric::ALL.iter().map(|metric| metric.name()).collect();
-            metrics.push(name.parse().map_err(|_| unknown("metric", name, all()))?);
-        }
-        let mut evaluators = Vec::new();
-        for name in &args.evaluators {
-            let all = || all_evaluators().iter().map(|evaluator| evaluator.name()).collect();
-            evaluators.push(evaluator(name).ok_or_else(|| unknown("evaluator", name, all()))?);
-        }
+        let parsed = args.metrics.iter().map(|name| name.parse());
+        let mut metrics: Vec<Metric> = parsed.collect::<Result<_, subsel_metrics::Error>>()?;
+        let named = args.evaluators.iter().map(|name| evaluator(name));
+        let mut evaluators: Vec<Box<dyn Evaluator>> = named.collect::<Result<_, _>>()?;
         if metrics.is_empty() {
             metrics = Metric::ALL.to_vec();
         }
@@ -188,18 +205,6 @@ fn plan(
         ));
     }
     Ok(bytes)
-}
-
-/// The blocks by the row numbers of the checked pool.
-fn local(pool: &CheckedPool<'_>, args: &JudgeArgs, blocks: Vec<Block>) -> Result<Vec<Block>, Failure> {
-    let of = |row: &usize| {
-        pool.local(*row).ok_or_else(|| {
-            let message = format!("{} names row {row}, which holds values that are not finite", args.picks.display());
-            Failure::new(message).hint("such rows were left out of the pool, and cannot have been picked from it")
-        })
-    };
-    let block = |block: Block| Ok(Block { rows: block.rows.iter().map(of).collect::<Result<_, Failure>>()?, ..block });
-    blocks.into_iter().map(block).collect()
 }
 
 /// Measures the picks for one budget and as many random rows, again and again.

@@ -1,7 +1,8 @@
 //! The picks measured beside random ones.
 
+use subsel::methods::random::draw_uniform;
 use subsel::plan::Shape;
-use subsel::{CheckedPool, Context, Draws, Error, Stream};
+use subsel::{CheckedPool, Context, Error};
 use subsel_metrics::{Judge, JudgeSettings, Metric};
 use subsel_report::{Cell, Table, Tone};
 
@@ -44,8 +45,15 @@ pub(super) fn beside_random(pool: &CheckedPool<'_>, picks: &[usize], ctx: &mut C
     let ours = judge.measure(picks, ctx)?;
     let mut random = Vec::new();
     ctx.progress().begin("measuring random picks", RANDOMS);
+    // Where fewer rows could have been picked than were, all are drawn from.
+    let from = if pool.n_candidates() < picks.len() {
+        (0..pool.len()).collect()
+    } else {
+        pool.candidates().collect::<Vec<_>>()
+    };
     for draw in 0..RANDOMS {
-        let rows = drawn(pool, picks.len(), ctx.stream("report beside").child(draw));
+        let drawn = draw_uniform(pool, ctx.stream("judge-random").child(draw), from.iter().copied(), picks.len());
+        let rows: Vec<usize> = drawn.into_iter().map(|(_, row)| row).collect();
         random.push(judge.measure(&rows, ctx)?);
         ctx.progress().at(draw + 1);
     }
@@ -55,21 +63,6 @@ pub(super) fn beside_random(pool: &CheckedPool<'_>, picks: &[usize], ctx: &mut C
         table.push(line(*metric, ours[i], &values));
     }
     Ok(table)
-}
-
-/// So many candidates (or of all rows, where fewer may be picked), by partial shuffling.
-fn drawn(pool: &CheckedPool<'_>, count: usize, stream: Stream) -> Vec<usize> {
-    let mut rows: Vec<usize> = pool.candidates().collect();
-    if rows.len() < count {
-        rows = (0..pool.len()).collect();
-    }
-    let mut draws = Draws::new(stream);
-    for i in 0..count.min(rows.len()) {
-        let other = i + draws.below((rows.len() - i) as u64) as usize;
-        rows.swap(i, other);
-    }
-    rows.truncate(count);
-    rows
 }
 
 fn line(metric: Metric, ours: f64, random: &[f64]) -> Vec<Cell> {

@@ -4,22 +4,22 @@ mod beside;
 mod items;
 mod picks;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
+use subsel::CheckedPool;
 use subsel::plan::{Rates, Shape, Work, bytes_text, plan_work};
-use subsel::{CheckedPool, Constraints};
 use subsel_report::{Layout, Look, SelectionPage, ShownPick};
 
 use self::beside::beside_random;
 use self::items::Items;
 use self::picks::Picked;
-use crate::args::{JoinArg, LayoutArg, ReportArgs};
+use crate::args::{JoinArg, KnownArgs, LayoutArg, ReadArgs, ReportArgs};
 use crate::failure::Failure;
-use crate::input::{Loaded, Request, file_records, load};
+use crate::input::{Loaded, Request, load};
 use crate::manifest::Manifest;
 use crate::messages::{self, count, counted};
-use crate::side::{Role, SidePaths};
+use crate::picks::Picks;
 use crate::{memory, progress};
 
 impl LayoutArg {
@@ -34,12 +34,15 @@ impl LayoutArg {
 /// Runs the command.
 pub(crate) fn run(args: ReportArgs) -> Result<ExitCode, Failure> {
     refuse_existing(&args)?;
-    let picked = Picked::read(&args.picks)?;
-    let (request, side) = request(&args, &picked)?;
+    let picks = Picks::open(&args.picks)?;
+    let (read, known) = given(&args);
+    let (read, known, notes) = picks.as_made(read, known)?;
+    let (request, side) = Request::new(&read)?.knowing(&known);
     let mut ctx = args.run.context()?;
-    let mut loaded = load(&request, &side, args.scratch.as_deref())?;
-    picked.check_shape(&loaded)?;
-    let rows = picked.rows(&args.picks, &loaded)?;
+    let mut loaded = load(&request, &side, read.scratch.as_deref())?;
+    picks.check_shape((loaded.source.n_rows(), loaded.source.dim()))?;
+    let picked = Picked::read(&args.picks, &picks, &loaded, known.labeled_by)?;
+    let rows = picked.rows();
     let items = Items::open(&args, &request, &loaded)?;
     let (loaded, pool) = loaded.pool();
 
@@ -56,20 +59,21 @@ pub(crate) fn run(args: ReportArgs) -> Result<ExitCode, Failure> {
 
     let watched = progress::watch(&mut ctx, args.quiet);
     let checked = CheckedPool::new(&pool, &mut ctx).map_err(|error| loaded.explain(error))?;
-    picked.check_fingerprint(&checked)?;
-    let look = Look::at(&checked, &rows, layout, &ctx)?;
+    picks.check_fingerprint(&checked)?;
+    let local = picks.local(&checked, rows)?;
+    let look = Look::at(&checked, rows, layout, &ctx)?;
     let metrics = match args.no_metrics {
         true => None,
-        false => Some(beside_random(&checked, &rows, &mut ctx).map_err(|error| loaded.explain(error))?),
+        false => Some(beside_random(&checked, &local, &mut ctx).map_err(|error| loaded.explain(error))?),
     };
     drop(watched);
 
-    let shown = items.show(&rows, &look, loaded.source.n_rows())?;
+    let shown = items.show(rows, &look, loaded.source.n_rows())?;
     let mut page = SelectionPage {
-        title: title(&picked, rows.len()),
-        subtitle: subtitle(&picked, loaded),
+        title: title(&picks, rows.len()),
+        subtitle: subtitle(&picks, loaded),
         warnings: picked.warnings(),
-        picks: picked.shown(&rows),
+        picks: picked.shown(),
         look: Some(&look),
         n: loaded.source.n_rows(),
         dim: loaded.source.dim(),
@@ -79,10 +83,13 @@ pub(crate) fn run(args: ReportArgs) -> Result<ExitCode, Failure> {
         metrics_text: beside::text(),
         metrics,
         command: picked.command(&args.picks),
-        facts: facts(&picked, &checked),
-        manifest: picked.text.clone().unwrap_or_default(),
+        facts: facts(&picks, &checked),
+        manifest: picks.text.clone().unwrap_or_default(),
     };
     page.warnings.extend(shown.warnings.iter().cloned());
+    if !args.quiet {
+        notes.iter().for_each(|note| messages::note(note));
+    }
     shown.warnings.iter().for_each(|warning| messages::warning(warning));
     page.write(&args.output, args.force)?;
     if let Some(dir) = &args.plots {
@@ -104,55 +111,27 @@ fn refuse_existing(args: &ReportArgs) -> Result<(), Failure> {
     }
 }
 
-/// The pool as the manifest has it, where there is one, and as the options say.
-fn request(args: &ReportArgs, picked: &Picked) -> Result<(Request, SidePaths), Failure> {
-    let dir = args.picks.parent().unwrap_or(Path::new("")).to_owned();
-    let base = picked.manifest.as_ref().map(|manifest| manifest.pool.clone());
-    let files: Vec<PathBuf> = match (&args.pool[..], &base) {
-        ([], Some(pool)) => pool.files.iter().map(|file| crate::verify::locate(&file.path, &dir)).collect(),
-        ([], None) => {
-            let (picks, beside) = (args.picks.display(), crate::manifest::path_beside(&args.picks));
-            return Err(Failure::usage(format!("there is no {} to say which pool {picks} is of", beside.display()))
-                .hint("`--pool FILE` names it"));
-        }
-        (files, _) => files.to_vec(),
-    };
-    let nothing = Request {
-        files: Vec::new(),
-        column: None,
-        id_column: None,
+/// What is read and known, as typed.
+fn given(args: &ReportArgs) -> (ReadArgs, KnownArgs) {
+    let read = ReadArgs {
+        inputs: args.pool.clone(),
+        column: args.pool_column.clone(),
+        id_column: args.id_column.clone(),
         join: JoinArg::default(),
         dtype: None,
-        drop_nonfinite: false,
-        labeled_by: None,
-        temperature: None,
-        dedup: None,
-        constraints: Constraints::default(),
+        scratch: args.scratch.clone(),
     };
-    let base = base.unwrap_or(nothing);
-    let request = Request {
-        files: file_records(&files)?,
-        column: args.pool_column.clone().or_else(|| base.column.clone()),
-        id_column: args.id_column.clone().or_else(|| base.id_column.clone()),
-        // Rules of the selection, which is made already.
-        constraints: Constraints::default(),
-        ..base
-    };
-    let ids_then = picked.manifest.iter().flat_map(|manifest| &manifest.side_files);
-    let mut ids_then =
-        ids_then.filter(|file| file.role == Role::Ids).map(|file| crate::verify::locate(&file.path, &dir));
-    let ids = args.ids.clone().or_else(|| ids_then.next_back());
-    Ok((request, SidePaths::new([(Role::Ids, ids)])))
+    (read, KnownArgs { ids: args.ids.clone(), ..KnownArgs::default() })
 }
 
-fn title(picked: &Picked, picks: usize) -> String {
-    match &picked.manifest {
-        Some(manifest) => format!("{} picked by {}", counted(picks, "row"), manifest.method.text),
-        None => format!("{} picked", counted(picks, "row")),
+fn title(picks: &Picks<'_>, n: usize) -> String {
+    match &picks.manifest {
+        Some(manifest) => format!("{} picked by {}", counted(n, "row"), manifest.method.text),
+        None => format!("{} picked", counted(n, "row")),
     }
 }
 
-fn subtitle(picked: &Picked, loaded: &Loaded) -> String {
+fn subtitle(picks: &Picks<'_>, loaded: &Loaded) -> String {
     let name = |path: &str| Path::new(path).file_name().map_or(path.into(), |name| name.to_string_lossy().into_owned());
     let of = match &loaded.parts[..] {
         [only] => name(&only.path),
@@ -161,17 +140,17 @@ fn subtitle(picked: &Picked, loaded: &Loaded) -> String {
     };
     let rows = count(loaded.source.n_rows());
     let text = format!("From {of}: {rows} rows of {} values.", loaded.source.dim());
-    match picked.manifest.as_ref().and_then(|manifest| manifest.method.default_reason.as_deref()) {
+    match picks.manifest.as_ref().and_then(|manifest| manifest.method.default_reason.as_deref()) {
         Some(reason) => format!("{text} The method was chosen by default: {reason}."),
         None => text,
     }
 }
 
-fn facts(picked: &Picked, pool: &CheckedPool<'_>) -> Vec<(String, String)> {
+fn facts(picks: &Picks<'_>, pool: &CheckedPool<'_>) -> Vec<(String, String)> {
     let mut facts = Vec::new();
     let mut fact = |name: &str, value: String| facts.push((name.to_owned(), value));
     fact("fingerprint of the pool", pool.facts().fingerprint.clone());
-    if let Some(Manifest { seed, version, method, picks_hash, labeled, candidates, .. }) = &picked.manifest {
+    if let Some(Manifest { seed, version, method, picks_hash, labeled, candidates, .. }) = &picks.manifest {
         fact("method", method.text.clone());
         fact("seed", seed.to_string());
         fact("candidates", count(*candidates));

@@ -34,6 +34,22 @@ fn picks_of_all_formats_are_judged_alike() {
     assert_eq!(dir.json("evaluate picks.csv --pool pool.npy --json --random-draws 4")["blocks"], first["blocks"]);
     let threads = dir.json("judge picks.csv --pool pool.npy --json --random-draws 4 --threads 1 --block-rows 7");
     assert_eq!(threads["blocks"], first["blocks"]);
+    dir.ok("select pool.npy -n 12 -m k-center -o picks.csv --force");
+    assert_eq!(
+        dir.json("judge picks.csv --json --random-draws 4")["blocks"],
+        first["blocks"],
+        "the manifest names the pool"
+    );
+    dir.write("picks.csv", "rank,row\n1,5\n");
+    let run = dir.run("judge picks.csv");
+    assert!(
+        run.stderr.starts_with("error: picks.csv does not hold the picks of picks.manifest.json"),
+        "{}",
+        run.stderr
+    );
+    std::fs::remove_file(dir.path("picks.manifest.json")).expect("it goes");
+    let run = dir.run("judge picks.csv");
+    assert!(run.stderr.starts_with("error: there is no picks.manifest.json to say which pool"), "{}", run.stderr);
 }
 
 #[test]
@@ -139,10 +155,14 @@ fn what_cannot_be_judged_is_refused() {
         "{}",
         run.stderr
     );
-    assert!(run.stderr.contains("hint: they were picked from pool.npy; a copy of the picks"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("hint: the picks were made from pool.npy; a copy of them without picks.manifest.json"),
+        "{}",
+        run.stderr
+    );
     dir.write_npy("longer.npy", &crate::support::rows(60, 3), 3);
     let run = dir.run("judge picks.csv --pool longer.npy");
-    assert!(run.stderr.contains("that had 50 rows of 3 values, and this has 60 of 3"), "{}", run.stderr);
+    assert!(run.stderr.contains("it has 60 rows of 3 values, theirs had 50 of 3"), "{}", run.stderr);
     dir.write("far.txt", "3\n50\n");
     dir.refuses(
         "judge far.txt --pool pool.npy",

@@ -71,21 +71,25 @@ fn picks_of_another_pool_are_refused() {
     dir.write_npy("other.npy", &crate::support::rows(41, 4)[4..], 4);
     let run = dir.run("report picks.csv --pool other.npy");
     assert_eq!(run.code, Some(1));
-    assert!(run.stderr.starts_with("error: the picks are not of this pool: its fingerprint is "), "{}", run.stderr);
-    assert!(run.stderr.ends_with("hint: they were made from pool.npy\n"), "{}", run.stderr);
+    assert!(
+        run.stderr.starts_with("error: picks.csv was not picked from this pool: its fingerprint is "),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("\nhint: the picks were made from pool.npy; "), "{}", run.stderr);
     dir.write_npy("short.npy", &crate::support::rows(20, 4), 4);
     dir.refuses(
         "report picks.csv --pool short.npy",
         1,
-        "error: the picks are not of this pool: it has 20 rows of 4 values, theirs had 40 of 4\n\
-         hint: they were made from pool.npy\n",
+        "error: picks.csv was not picked from this pool: it has 20 rows of 4 values, theirs had 40 of 4\n\
+         hint: the picks were made from pool.npy; a copy of them without picks.manifest.json beside it is taken as rows of any pool\n",
     );
     dir.write("picks.csv", "rank,row\n1,5\n");
     dir.refuses(
         "report picks.csv",
         1,
         "error: picks.csv does not hold the picks of picks.manifest.json: it was changed or written by another run\n\
-         hint: select again, or move the manifest away to show the rows as they are\n",
+         hint: select again, or move the manifest away to take the rows as they are\n",
     );
 }
 
@@ -104,11 +108,14 @@ fn rows_without_a_manifest_are_shown_with_a_warning() {
     dir.refuses(
         "report mine.txt --pool pool.npy -o two.html",
         1,
-        "error: pick 2 of mine.txt is row 40, but the pool has 40 rows\n\
-         hint: give the pool that the picks were made from\n",
+        "error: entry 2 of mine.txt is row 40, which the pool does not have; rows are 0 to 39\n",
     );
     dir.write("mine.txt", "3\n3\n");
-    dir.refuses("report mine.txt --pool pool.npy -o two.html", 1, "error: mine.txt names row 3 twice\n");
+    dir.refuses(
+        "report mine.txt --pool pool.npy -o two.html",
+        1,
+        "error: mine.txt names row 3 twice\nhint: picks for several budgets are told apart by a column `budget`\n",
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What was found for each method, budget and seed, kept in a file so that nothing is found twice.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
+use super::setting::RowsAs;
 use crate::error::Error;
 
 /// Where a result stands.
@@ -63,11 +64,11 @@ pub struct Header {
     /// Rows labeled before.
     pub initial: usize,
     /// How methods are given rows.
-    pub rows: String,
+    pub rows: RowsAs,
     /// Whether methods see labels.
     pub show_labels: bool,
-    /// What the evaluators do, one line each.
-    pub evaluators: Vec<String>,
+    /// What each evaluator does, by name.
+    pub evaluators: BTreeMap<String, String>,
 }
 
 impl Header {
@@ -83,6 +84,10 @@ impl Header {
             .or_else(|| told("the initial rows", &self.initial, &other.initial))
             .or_else(|| told("the scaling of rows", &self.rows, &other.rows))
             .or_else(|| told("what methods see of labels", &self.show_labels, &other.show_labels))
+            .or_else(|| {
+                let mut known = self.evaluators.iter();
+                known.find_map(|(name, ours)| other.evaluators.get(name).and_then(|theirs| told(name, ours, theirs)))
+            })
     }
 }
 

@@ -91,9 +91,9 @@ impl Given<'_> {
             examples: if arranged.evaluators.is_empty() { String::new() } else { format!("{:032x}", hash.digest128()) },
             pool_size: comparison.pool_size,
             initial: comparison.initial,
-            rows: format!("{:?}", comparison.rows),
+            rows: comparison.rows,
             show_labels: comparison.show_labels,
-            evaluators: arranged.evaluators.iter().map(|evaluator| evaluator.summary()).collect(),
+            evaluators: arranged.evaluators.iter().map(|each| (each.name().to_owned(), each.summary())).collect(),
         }
     }
 }
@@ -335,7 +335,7 @@ impl Ground<'_> {
             cells.push(Cell {
                 place: order.place(picked.budget, seed),
                 picks: picked.rows.len(),
-                hash: rows_hash(&picked.rows),
+                hash: subsel::rows_hash(picked.rows.iter().copied()),
                 select_secs: picked.secs,
                 values,
             });
@@ -376,9 +376,4 @@ impl Ground<'_> {
         let labels = numbers.iter().map(|&row| codes[row]).collect();
         Ok((numbers, Examples::new(&values, self.drawn.dim, labels)?))
     }
-}
-
-fn rows_hash(rows: &[usize]) -> String {
-    let bytes: Vec<u8> = rows.iter().flat_map(|row| (*row as u64).to_le_bytes()).collect();
-    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&bytes))
 }

@@ -116,21 +116,9 @@ impl Comparison {
                 budgets.push(budget);
             }
         }
-        let evaluators = self.evaluators.iter().map(|name| {
-            let known = || evaluator::all().iter().map(|each| each.name()).collect::<Vec<_>>().join(", ");
-            evaluator::evaluator(name).ok_or_else(|| Error::Unknown {
-                what: "evaluator",
-                name: name.clone(),
-                known: known(),
-            })
-        });
-        let metrics = self.metrics.iter().map(|name| {
-            let known = || Metric::ALL.iter().map(|each| each.name()).collect::<Vec<_>>().join(", ");
-            name.parse().map_err(|_| Error::Unknown { what: "metric", name: name.clone(), known: known() })
-        });
         Ok(Arranged {
-            evaluators: evaluators.collect::<Result<_, _>>()?,
-            metrics: metrics.collect::<Result<_, _>>()?,
+            evaluators: self.evaluators.iter().map(|name| evaluator::evaluator(name)).collect::<Result<_, _>>()?,
+            metrics: self.metrics.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
             comparison: Comparison {
                 methods: methods.iter().map(|method| method.text()).collect(),
                 budgets: budgets.iter().map(Budget::to_string).collect(),

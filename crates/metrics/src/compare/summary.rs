@@ -20,6 +20,13 @@ pub struct Column {
     pub is_accuracy: bool,
 }
 
+impl Column {
+    /// What values are told times: shares of the test rows read best in percent.
+    pub fn scale(&self) -> f64 {
+        if self.is_accuracy || self.name == "ceiling" { 100.0 } else { 1.0 }
+    }
+}
+
 /// What a method came to by one judge.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Entry {

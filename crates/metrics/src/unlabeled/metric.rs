@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
+
 /// One number about a selection `S` of `n` rows of a pool `P`. All are 64-bit; NaN is a value that does not exist, such as
 /// the spread of one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -73,11 +75,6 @@ pub enum Better {
     /// It says what a selection is like, not whether that is good.
     Neither,
 }
-
-/// A name that no metric has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no metric `{0}`")]
-pub struct UnknownMetric(pub String);
 
 impl Metric {
     /// All, in the order in which they are told.
@@ -183,11 +180,12 @@ impl fmt::Display for Metric {
 }
 
 impl FromStr for Metric {
-    type Err = UnknownMetric;
+    type Err = Error;
 
-    fn from_str(name: &str) -> Result<Self, UnknownMetric> {
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let known = || Metric::ALL.iter().map(|each| each.name()).collect::<Vec<_>>().join(", ");
         let found = Metric::ALL.into_iter().find(|metric| metric.name() == name);
-        found.ok_or_else(|| UnknownMetric(name.into()))
+        found.ok_or_else(|| Error::Unknown { what: "metric", name: name.into(), known: known() })
     }
 }
 
@@ -198,10 +196,12 @@ mod tests {
     #[test]
     fn every_metric_is_found_by_its_name_and_serialized_under_it() {
         for metric in Metric::ALL {
-            assert_eq!(metric.name().parse(), Ok(metric));
+            assert_eq!(metric.name().parse::<Metric>().ok(), Some(metric));
             assert_eq!(serde_json::to_value(metric).ok(), Some(metric.name().into()));
             assert_eq!(Metric::ALL.iter().filter(|other| **other == metric).count(), 1);
         }
-        assert_eq!("fid".parse::<Metric>(), Err(UnknownMetric("fid".into())));
+        let unknown = "fid".parse::<Metric>().expect_err("no metric");
+        assert_eq!(unknown.to_string(), "there is no metric `fid`");
+        assert!(unknown.hint().is_some_and(|hint| hint.contains("frechet")));
     }
 }

@@ -18,5 +18,5 @@ mod vendi;
 mod volume;
 
 pub use judge::Judge;
-pub use metric::{Better, Metric, UnknownMetric};
+pub use metric::{Better, Metric};
 pub use settings::JudgeSettings;
