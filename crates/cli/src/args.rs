@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Quickstart(QuickstartArgs),
     /// Pick rows of a pool: a ranked table of picks and its manifest.
     Select(Box<SelectArgs>),
+    /// Say which method to use for so many picks of a pool, on what evidence, and how sure that is.
+    Advise(Box<AdviseArgs>),
     /// Give every row a number, such as its density or its coverage score.
     Score(Box<ScoreArgs>),
     /// Judge picks beside random rows: coverage, likeness to the pool, redundancy, and with labels what can be learned.
@@ -70,7 +72,7 @@ pub(crate) struct SelectArgs {
     /// How many rows to pick: a count, a percentage of the candidates, or a list of them such as 100,200,5%
     #[arg(short = 'n', value_name = "N", help_heading = "What to pick")]
     pub(crate) n: Option<String>,
-    /// The method, `name[:key=value,...][+name...]`; `subsel methods` lists them [default: by budget, told and recorded]
+    /// The method, `name[:key=value,...][+name...]`; `subsel methods` lists them [default: auto, which takes what `subsel advise` says]
     #[arg(short, long, value_name = "METHOD", help_heading = "What to pick")]
     pub(crate) method: Option<String>,
     #[command(flatten)]
@@ -379,6 +381,25 @@ pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) known: KnownArgs,
     /// Print the plan as JSON
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) other_tools: OtherTools,
+}
+
+/// `subsel advise`.
+#[derive(Debug, Args)]
+pub(crate) struct AdviseArgs {
+    /// How many rows to pick, as in `subsel select`
+    #[arg(short = 'n', value_name = "N", help_heading = "What to pick")]
+    pub(crate) n: Option<String>,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
+    /// Print the advice as JSON, one object for each budget
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
     #[command(flatten)]

@@ -4,6 +4,7 @@
 //! [`run`] (a selection with its memory limit, progress and interruption), [`output`] and [`manifest`] (what is
 //! written), [`messages`] (what is said).
 
+mod advise;
 mod args;
 mod compare;
 mod completions;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Quickstart(args) => quickstart::run(args),
         Command::Select(args) => select::run(*args),
+        Command::Advise(args) => advise::run(*args),
         Command::Score(args) => score::run(*args),
         Command::Judge(args) => judge::run(*args),
         Command::Dedup(args) => dedup::run(*args),

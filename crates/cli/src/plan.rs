@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use subsel::plan::{Plan, Rates, Shape, bytes_text, plan, secs_text};
-use subsel::{Context, Entry, Selector, parse_method, registry};
+use subsel::{Context, Entry, Pool, Selector, parse_method, registry};
 
+use crate::advise::{self, AUTO};
 use crate::args::PlanArgs;
 use crate::failure::Failure;
 use crate::input::{Request, load};
@@ -32,7 +33,7 @@ struct Report<'a> {
 pub(crate) fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
     let budgets = usage::budgets(args.n.as_deref(), &args.other_tools)?;
     let (request, side) = Request::new(&args.read)?.knowing(&args.known);
-    let ctx = args.run.context()?;
+    let mut ctx = args.run.context()?;
     let mut loaded = load(&request, &side, args.read.scratch.as_deref())?;
     let candidates = loaded.candidates();
     let (loaded, pool) = loaded.pool();
@@ -41,7 +42,7 @@ pub(crate) fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
     let (mut plans, mut sooner) = (Vec::new(), Vec::new());
     for budget in budgets {
         let budget = budget.resolve(candidates)?;
-        for selector in selectors(&args, budget, candidates)? {
+        for selector in selectors(&args, &pool, budget, &mut ctx)? {
             let planned = |cache_bytes| {
                 let mut plan = plan(&*selector, &Shape { cache_bytes, ..shape }, budget, &rates);
                 plan.peak_bytes += loaded.bytes();
@@ -69,22 +70,27 @@ pub(crate) fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
 }
 
 /// The methods asked for: named, all, or the default.
-fn selectors(args: &PlanArgs, budget: usize, candidates: usize) -> Result<Vec<Box<dyn Selector>>, Failure> {
-    if args.method.is_empty() {
-        let chosen = usage::method(None, budget, candidates)?;
-        if let (Some(reason), false) = (chosen.default_reason, args.json) {
-            messages::note(&format!("method {} by default: {reason}", chosen.selector.text()));
-        }
-        return Ok(vec![chosen.selector]);
-    }
+fn selectors(
+    args: &PlanArgs,
+    pool: &Pool<'_>,
+    budget: usize,
+    ctx: &mut Context,
+) -> Result<Vec<Box<dyn Selector>>, Failure> {
     let mut all = Vec::new();
-    for text in &args.method {
-        if text == "all" {
+    let auto = [AUTO.to_owned()];
+    for text in if args.method.is_empty() { &auto[..] } else { &args.method } {
+        if text == AUTO {
+            let chosen = advise::choose(None, pool, budget, ctx)?;
+            if let (Some(reason), false) = (chosen.default_reason, args.json) {
+                messages::note(&format!("method {}: {reason}", chosen.selector.text()));
+            }
+            all.push(chosen.selector);
+        } else if text == "all" {
             for entry in registry::all() {
                 all.push(parse_method(entry.info.name).map_err(subsel::Error::from)?);
             }
         } else {
-            all.push(usage::method(Some(text), budget, candidates)?.selector);
+            all.push(usage::method(text)?);
         }
     }
     Ok(all)

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use subsel::Budget;
+use subsel::{Budget, Context, Pool};
 
+use crate::advise::{self, AUTO};
 use crate::args::SelectArgs;
 use crate::failure::{Failure, INTERRUPTED};
 use crate::input::{Loaded, Request, load};
@@ -21,9 +22,9 @@ pub(crate) fn run(args: SelectArgs) -> Result<ExitCode, Failure> {
     // A budget of costs needs no count.
     let all = args.constraints.cost_budget.map(|_| "100%");
     let budgets = usage::budgets(args.n.as_deref().or(all), &args.other_tools)?;
-    if let Some(text) = &args.method {
+    if let Some(text) = args.method.as_deref().filter(|text| *text != AUTO) {
         // A name that is no method is known before any file is opened.
-        usage::method(Some(text), 1, 1)?;
+        usage::method(text)?;
     }
     let (request, side) = Request::new(&args.read)?.knowing(&args.known);
     let constraints = args.constraints.constraints()?;
@@ -32,9 +33,9 @@ pub(crate) fn run(args: SelectArgs) -> Result<ExitCode, Failure> {
     let writers = targets.begin(args.say.force)?;
     let mut ctx = args.run.context()?;
     let mut loaded = load(&request, &side, args.read.scratch.as_deref())?;
-    let chosen = choose(&args, &loaded, &budgets)?;
-    let order = Order { selector: &*chosen.selector, budgets: &budgets };
     let (loaded, pool) = loaded.pool();
+    let chosen = choose(&args, loaded, &pool, &budgets, &mut ctx)?;
+    let order = Order { selector: &*chosen.selector, budgets: &budgets };
     let limit = MemoryLimit { max_memory: args.run.max_memory, output_bytes: targets.rest_bytes(loaded) };
     let planned_bytes = order.check_plan(loaded, &pool, request.dedup, &mut ctx, &limit)?;
 
@@ -68,13 +69,19 @@ pub(crate) fn run(args: SelectArgs) -> Result<ExitCode, Failure> {
     Ok(if manifest.complete { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) })
 }
 
-/// The method named, or the default, which is told.
-fn choose(args: &SelectArgs, loaded: &Loaded, budgets: &[Budget]) -> Result<Chosen, Failure> {
+/// The method named, or what the evidence speaks for, which is told.
+fn choose(
+    args: &SelectArgs,
+    loaded: &Loaded,
+    pool: &Pool<'_>,
+    budgets: &[Budget],
+    ctx: &mut Context,
+) -> Result<Chosen, Failure> {
     let candidates = loaded.candidates();
     let resolved = budgets.iter().map(|budget| budget.resolve(candidates)).collect::<Result<Vec<_>, _>>()?;
-    let chosen = usage::method(args.method.as_deref(), resolved.into_iter().max().unwrap_or(1), candidates)?;
-    if let (Some(reason), false) = (chosen.default_reason, args.say.quiet) {
-        messages::note(&format!("method {} by default: {reason}", chosen.selector.text()));
+    let chosen = advise::choose(args.method.as_deref(), pool, resolved.into_iter().max().unwrap_or(1), ctx)?;
+    if let (Some(reason), false) = (&chosen.default_reason, args.say.quiet) {
+        messages::note(&format!("method {}: {reason} (`subsel advise` tells more)", chosen.selector.text()));
     }
     Ok(chosen)
 }
@@ -100,7 +107,7 @@ fn describe(request: Request, loaded: &Loaded, chosen: &Chosen, order: &Order<'_
         method: MethodRecord {
             text: chosen.selector.text(),
             params: chosen.selector.params(),
-            default_reason: chosen.default_reason.map(str::to_owned),
+            default_reason: chosen.default_reason.clone(),
         },
         seed: 0,
         budgets: budgets.collect(),

@@ -1,6 +1,6 @@
 //! The step between what was typed and what it means: budgets and methods.
 
-use subsel::{Budget, Selector, parse_method, registry};
+use subsel::{Budget, Selector, parse_method};
 
 use crate::args::OtherTools;
 use crate::failure::Failure;
@@ -66,20 +66,14 @@ impl Meaning {
 #[derive(Debug)]
 pub(crate) struct Chosen {
     pub(crate) selector: Box<dyn Selector>,
-    pub(crate) default_reason: Option<&'static str>,
+    pub(crate) default_reason: Option<String>,
 }
 
-/// The method named, or the default for the largest budget.
-pub(crate) fn method(text: Option<&str>, budget: usize, candidates: usize) -> Result<Chosen, Failure> {
-    let (selector, default_reason) = match text {
-        Some(text) => (parse_method(text).map_err(subsel::Error::from)?, None),
-        None => {
-            let (selector, reason) = registry::default_for(budget, candidates);
-            (selector, Some(reason))
-        }
-    };
+/// The method named.
+pub(crate) fn method(text: &str) -> Result<Box<dyn Selector>, Failure> {
+    let selector = parse_method(text).map_err(subsel::Error::from)?;
     selector.check()?;
-    Ok(Chosen { selector, default_reason })
+    Ok(selector)
 }
 
 #[cfg(test)]

@@ -41,12 +41,12 @@ struct Verdict<'a> {
 pub(crate) fn run(args: VerifyArgs) -> Result<ExitCode, Failure> {
     let manifest = Manifest::read(&args.manifest)?;
     let dir = args.manifest.parent().unwrap_or(Path::new("")).to_owned();
-    let chosen = usage::method(Some(&manifest.method.text), 1, 1)?;
+    let selector = usage::method(&manifest.method.text)?;
     let side = side_paths(&manifest, &dir);
     let mut differences = changed_side_files(&manifest, &side)?;
-    differences.extend(changed_method(&manifest, &*chosen.selector));
+    differences.extend(changed_method(&manifest, &*selector));
     if differences.is_empty() {
-        differences = repeat(&args, &manifest, &*chosen.selector, &side, &dir)?;
+        differences = repeat(&args, &manifest, &*selector, &side, &dir)?;
     }
     differences.extend(changed_output(&manifest, &locate(&manifest.output, &dir)));
     tell(&args, &manifest, &differences)?;

@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+pub mod advice;
 mod allocate;
 mod annotations;
 mod auto;

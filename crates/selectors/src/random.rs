@@ -1,6 +1,8 @@
 //! Counter-based randomness: every draw is a pure function of (seed, stream, index), so nothing depends on which
 //! thread draws first, and changing one component does not shift the draws of another.
 
+use std::collections::HashSet;
+
 /// SplitMix64's output function (Steele, Lea and Flood 2014): a bijective scrambling of 64 bits.
 fn scramble(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -83,6 +85,24 @@ impl Draws {
             }
         }
     }
+
+    /// `size` of the numbers below `n`, ascending, every set as likely as any other (Floyd's algorithm: no memory of `n`).
+    ///
+    /// # Panics
+    /// If `size` is more than `n`.
+    pub fn sample(&mut self, n: usize, size: usize) -> Vec<usize> {
+        assert!(size <= n, "{size} of {n} numbers cannot be drawn");
+        let mut taken = HashSet::with_capacity(size);
+        for last in n - size..n {
+            let number = self.below(last as u64 + 1) as usize;
+            if !taken.insert(number) {
+                taken.insert(last);
+            }
+        }
+        let mut numbers: Vec<usize> = taken.into_iter().collect();
+        numbers.sort_unstable();
+        numbers
+    }
 }
 
 #[cfg(test)]
@@ -112,6 +132,18 @@ mod tests {
         assert_ne!(Stream::new(1, "a").bits(5), Stream::new(1, "b").bits(5));
         assert_ne!(Stream::new(1, "a").bits(5), Stream::new(2, "a").bits(5));
         assert_ne!(Stream::new(1, "a").child(0).bits(5), Stream::new(1, "a").child(1).bits(5));
+    }
+
+    #[test]
+    fn samples_are_sets_and_every_set_is_as_likely() {
+        let mut draws = Draws::new(Stream::new(5, "sample"));
+        assert_eq!((draws.sample(4, 4), draws.sample(3, 0)), (vec![0, 1, 2, 3], vec![]));
+        let mut counts = std::collections::HashMap::new();
+        for _ in 0..10_000 {
+            *counts.entry(draws.sample(5, 2)).or_insert(0u32) += 1;
+        }
+        let chi2: f64 = counts.values().map(|&c| (f64::from(c) - 1e3).powi(2) / 1e3).sum();
+        assert!(counts.len() == 10 && chi2 < 33.7, "chi-square {chi2} with 9 degrees of freedom, false alarm 1e-4");
     }
 
     #[test]

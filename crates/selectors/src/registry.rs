@@ -1,7 +1,7 @@
 //! The one list of methods. Whatever is registered here is in the grammar, in `subsel methods`, in the plan and under
 //! the tests that every method must pass.
 
-use crate::method::{Entry, Selector, build};
+use crate::method::{Entry, build};
 use crate::methods::{
     ccs::Ccs, cluster_balanced::ClusterBalanced, d2::D2, dcom::Dcom, facility_location::FacilityLocation,
     gram_schmidt::GramSchmidt, graph_cut::GraphCut, k_center::KCenter, k_means_centers::KMeansCenters,
@@ -44,17 +44,4 @@ pub fn all() -> &'static [Entry] {
 /// The method of this name or alias.
 pub fn find(name: &str) -> Option<&'static Entry> {
     all().iter().find(|entry| entry.info.name == name || entry.info.aliases.contains(&name))
-}
-
-/// Up to this many picks, and this share of the candidates, the default is to cover the pool.
-const MOST_TO_COVER: (usize, f64) = (2000, 1.0 / 20.0);
-
-/// The method used where none is named, and why, in one line.
-pub fn default_for(budget: usize, candidates: usize) -> (Box<dyn Selector>, &'static str) {
-    let (most, share) = MOST_TO_COVER;
-    if budget <= most && budget as f64 <= share * candidates as f64 {
-        (Box::new(KMeansCenters::default()), "few picks are best spent on one typical row per cluster")
-    } else {
-        (Box::new(Random::default()), "at this share of the pool no label-free method is reliably better than chance")
-    }
 }

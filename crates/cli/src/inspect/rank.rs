@@ -4,7 +4,6 @@
 //! of its norm: what Gram-Schmidt selection meets. The effective dimension is the participation ratio of the spectrum of
 //! the centered sample, `(sum l)^2 / sum l^2` over eigenvalues `l` of its covariance: the d of a ball, near 1 for a line.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -62,11 +61,7 @@ fn sample(finite: &[usize], ctx: &Context) -> Vec<usize> {
     if finite.len() <= SAMPLE {
         return finite.to_vec();
     }
-    let mut draws = Draws::new(ctx.stream("inspect"));
-    let mut places = BTreeSet::new();
-    while places.len() < SAMPLE {
-        places.insert(draws.below(finite.len() as u64) as usize);
-    }
+    let places = Draws::new(ctx.stream("inspect")).sample(finite.len(), SAMPLE);
     places.into_iter().map(|place| finite[place]).collect()
 }
 

@@ -13,9 +13,10 @@ use std::time::Instant;
 
 use clap::Parser;
 use subsel::plan::secs_text;
-use subsel::{CheckedPool, Context, Selector, Settings, parse_method, registry, select_checked};
+use subsel::{CheckedPool, Context, Selector, Settings, parse_method, select_checked};
 use subsel_formats::{Dtype, MemorySource, NpyWriter, Rows};
 
+use crate::advise;
 use crate::args::{Cli, Command, QuickstartArgs};
 use crate::failure::{self, Failure};
 use crate::messages::{self, count};
@@ -57,14 +58,17 @@ pub(crate) fn run(args: QuickstartArgs) -> Result<ExitCode, Failure> {
     let pool = Pool { drawings, rows };
     write_pool(&pool, dir)?;
 
-    let (default, reason) = registry::default_for(BUDGET, drawings::COUNT);
+    let source = MemorySource::new(&pool.rows[..], embed::DIM)?;
+    let mut ctx = Context::new(&Settings::default())?;
+    let chosen = advise::choose(None, &subsel::Pool::new(&source), BUDGET, &mut ctx)?;
+    let (default, reason) = (chosen.selector, chosen.default_reason.unwrap_or_default());
     let random = parse_method("random").map_err(subsel::Error::from)?;
     let (ours, random) = pick(&pool, &*default, &*random)?;
     let comparison = judge::compare(&ours.qualities, &random.qualities);
     let page = page::page(&pool, [&ours, &random], &comparison)?;
     write(&dir.join(PAGE), page.as_bytes())?;
     write_picks(dir)?;
-    messages::print(&report(&ours.name, reason, &comparison, dir, began.elapsed().as_secs_f64()))?;
+    messages::print(&report(&ours.name, &reason, &comparison, dir, began.elapsed().as_secs_f64()))?;
     Ok(ExitCode::SUCCESS)
 }
 

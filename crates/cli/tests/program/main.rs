@@ -1,5 +1,6 @@
 //! The real program in fresh directories.
 
+mod advise;
 mod bad_input;
 mod commands;
 mod compare;

@@ -30,11 +30,11 @@ fn picks_and_their_manifest_are_written_and_told() {
 fn the_default_method_and_its_reason_are_told_and_recorded() {
     let dir = Dir::with_pool(200, 8);
     let run = dir.ok("select pool.npy -n 5");
-    assert!(run.stderr.starts_with("note: method k-means-centers by default: "), "{}", run.stderr);
+    assert!(run.stderr.starts_with("note: method random: the rows are spread as evenly as noise"), "{}", run.stderr);
     let manifest: Value = serde_json::from_str(&dir.read("picks.manifest.json")).expect("the manifest is JSON");
     assert!(manifest["method"]["default_reason"].is_string());
     let run = dir.ok("select pool.npy -n 50% -o half.csv");
-    assert!(run.stderr.starts_with("note: method random by default: "), "{}", run.stderr);
+    assert!(run.stderr.starts_with("note: method random: with many labels no method was worth"), "{}", run.stderr);
 }
 
 #[test]

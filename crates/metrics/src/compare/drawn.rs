@@ -27,14 +27,14 @@ impl Drawn {
         let n = given.pool.len();
         let mut draws = Draws::new(ctx.stream("comparison-pool"));
         let size = arranged.comparison.pool_size.filter(|size| *size < n);
-        let rows = size.map(|size| sample(n, size, &mut draws));
+        let rows = size.map(|size| draws.sample(n, size));
         let mut values = Vec::new();
         if let Some(rows) = &rows {
             given.pool.gather_f32(ctx, rows, &mut Block::default(), &mut values)?;
         }
         let len = size.unwrap_or(n);
         let mut draws = Draws::new(ctx.stream("comparison-initial"));
-        let initial = sample(len, arranged.comparison.initial, &mut draws);
+        let initial = draws.sample(len, arranged.comparison.initial);
         let is_random = rows.is_some() || !initial.is_empty();
         Ok(Drawn { rows, values, dim: given.pool.dim(), initial, is_random })
     }
@@ -76,19 +76,4 @@ impl Drawn {
             None => Ok(Standard::of_pool(given.pool, ctx)?),
         }
     }
-}
-
-/// `size` of the numbers below `n`, ascending, every set as likely as any other.
-fn sample(n: usize, size: usize, draws: &mut Draws) -> Vec<usize> {
-    // Floyd's algorithm: no memory of n.
-    let mut taken = std::collections::HashSet::with_capacity(size);
-    for last in n - size..n {
-        let row = draws.below(last as u64 + 1) as usize;
-        if !taken.insert(row) {
-            taken.insert(last);
-        }
-    }
-    let mut rows: Vec<usize> = taken.into_iter().collect();
-    rows.sort_unstable();
-    rows
 }

@@ -1,0 +1,195 @@
+//! `subsel advise`: which method to use on a pool, on what evidence, and how sure that is.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+use subsel::advice::{self, Advice, Cause, Gain, LeftOut, Standing, Traits};
+use subsel::{Context, Pool, parse_method};
+
+use crate::args::AdviseArgs;
+use crate::failure::Failure;
+use crate::input::{Request, load};
+use crate::messages::{self, count, counted, shell_word, wrapped};
+use crate::usage::{self, Chosen};
+
+/// The word that leaves the method to the evidence.
+pub(crate) const AUTO: &str = "auto";
+
+const WIDTH: usize = 100;
+
+/// The JSON advice. Fields are only ever added.
+#[derive(Serialize)]
+struct Report<'a> {
+    n: usize,
+    d: usize,
+    picks: usize,
+    labeled: usize,
+    #[serde(flatten)]
+    advice: &'a Advice,
+    traits: &'a Traits,
+    /// Mean of what the rule costs on a data set it was not made from, in points.
+    mean_regret_left_out: f64,
+    command: &'a str,
+}
+
+/// The method named; or where none is, the one that the evidence speaks for.
+pub(crate) fn choose(text: Option<&str>, pool: &Pool<'_>, picks: usize, ctx: &mut Context) -> Result<Chosen, Failure> {
+    match text.filter(|text| *text != AUTO) {
+        Some(text) => Ok(Chosen { selector: usage::method(text)?, default_reason: None }),
+        None => {
+            let advice = advice::for_pool(pool, picks, ctx)?;
+            let selector = parse_method(&advice.method).map_err(subsel::Error::from)?;
+            Ok(Chosen { selector, default_reason: Some(advice.reason) })
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: AdviseArgs) -> Result<ExitCode, Failure> {
+    let budgets = usage::budgets(args.n.as_deref(), &args.other_tools)?;
+    let (request, side) = Request::new(&args.read)?.knowing(&args.known);
+    let mut ctx = args.run.context()?;
+    let mut loaded = load(&request, &side, args.read.scratch.as_deref())?;
+    let candidates = loaded.candidates();
+    let (loaded, pool) = loaded.pool();
+    let traits = Traits::measure(&pool, &mut ctx)?;
+    for budget in &budgets {
+        let picks = budget.resolve(candidates)?;
+        let (n, d, labeled) = (pool.source.n_rows(), pool.source.dim(), loaded.n_labeled());
+        let advice = advice::advise(picks, labeled, n, Some(&traits));
+        let command = command(&args, &budget.to_string(), &advice.method);
+        let mean_regret_left_out = advice.mean_regret();
+        let report =
+            Report { n, d, picks, labeled, advice: &advice, traits: &traits, mean_regret_left_out, command: &command };
+        if args.json {
+            messages::print_json(&report)?;
+        } else {
+            messages::print(&text(&report))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What picks by the method advised.
+fn command(args: &AdviseArgs, n: &str, method: &str) -> String {
+    let mut words = vec!["subsel".to_owned(), "select".into()];
+    words.extend(args.read.inputs.iter().map(|input| shell_word(&input.display().to_string())));
+    words.extend(["-n".into(), shell_word(n), "-m".into(), shell_word(method)]);
+    words.join(" ")
+}
+
+fn text(report: &Report<'_>) -> String {
+    let Report { advice, traits, .. } = report;
+    let labeled = match report.labeled {
+        0 => String::new(),
+        labeled => format!(" beside {} labeled", count(labeled)),
+    };
+    let mut text =
+        format!("{} of {}{labeled}: {}\n\n", count(report.picks), counted(report.n, "row"), advice.regime.text());
+    let chosen = match advice.is_random() {
+        true => "random: label at random, it is as good here".to_owned(),
+        false => advice.method.clone(),
+    };
+    let ask = "your own labels, where you have some: `subsel compare` with --labels and test rows tells what is gained on them";
+    for (label, what) in [
+        ("use", wrapped(&chosen, 11, WIDTH)),
+        ("because", wrapped(&advice.reason, 11, WIDTH)),
+        ("sure", wrapped(&sure(advice), 11, WIDTH)),
+        ("your rows", wrapped(&rows(traits), 11, WIDTH)),
+        // Whole, to be copied.
+        ("run", report.command.to_owned()),
+        ("or ask", wrapped(ask, 11, WIDTH)),
+    ] {
+        text.push_str(&format!("{label:<11}{what}\n"));
+    }
+    if advice.standings.is_empty() {
+        return text;
+    }
+    text.push_str("\nPoints of accuracy over random labels, linear probe, 30 paired seeds:\n\n");
+    text.push_str(&messages::table(&table(&advice.standings)));
+    text.push_str(
+        "\nregret: the most a method was behind the best of a data set; the rule takes the smallest, if the mean gain is\n\
+         half a point or more and above 0 beyond the spread of the data sets. noise: rows without structure.\n",
+    );
+    text
+}
+
+/// How far the advice can be trusted.
+fn sure(advice: &Advice) -> String {
+    if advice.cause == Cause::Labels {
+        return "labels that nothing in the rows tells are as well asked for at random; other features may tell them"
+            .into();
+    }
+    if advice.cause == Cause::Rows {
+        let gains = advice.standings.iter().filter_map(|each| Some((each.method, each.control?)));
+        let best = gains.max_by(|(_, a), (_, b)| a.0.total_cmp(&b.0));
+        return match best {
+            Some((method, (mean, error))) => format!(
+                "on rows of noise, with classes by a linear rule, the best of {} methods was {method} with {mean:+.1} ± \
+                 {error:.1} points over chance",
+                advice.standings.len()
+            ),
+            None => "no comparison with so many labels was made on such rows".into(),
+        };
+    }
+    let again = advice.left_out.iter().filter(|left| left.method == advice.method).count();
+    let sets = advice.left_out.len();
+    let regret = advice.mean_regret();
+    let clear = advice.left_out.iter().filter(|LeftOut { gain: (mean, error), .. }| mean - 1.96 * error > 0.0).count();
+    let mut text = match &advice.gain {
+        Some(Gain { low, high, .. }) => format!(
+            "mean gain {low:.1} to {high:.1} points (95 %, over data sets). Leaving one data set out, the rule says the \
+             same {again} times of {sets}, and what it says is ahead of random on {clear} of them beyond the error"
+        ),
+        None => format!("leaving one data set out, the rule says random {again} times of {sets}"),
+    };
+    text.push_str(&format!("; it is {regret:.1} points behind the best method there on average"));
+    if let Some(left) = advice.left_out.iter().max_by(|a, b| a.regret.total_cmp(&b.regret)) {
+        text.push_str(&format!(", {:.1} at most ({})", left.regret, left.data));
+    }
+    text
+}
+
+/// What was measured of the rows.
+fn rows(traits: &Traits) -> String {
+    let mut parts = Vec::new();
+    let (least, most) = advice::structures();
+    if let Some(structure) = traits.structure {
+        parts.push(format!(
+            "structure {structure:.2} (nearest rows are so far apart, times that of noise with the same covariance; the \
+             evidence has {least:.2} to {most:.2})"
+        ));
+    }
+    let spread = 100.0 * traits.norm_spread;
+    parts.push(match advice::is_flat(traits.norm_spread) {
+        true => format!("norms vary by {spread:.1} % and are nothing to go by"),
+        false => format!("norms vary by {spread:.0} %"),
+    });
+    if let Some(lift) = &traits.lift {
+        parts.push(format!(
+            "a row's nearest has its label {:.0} % of the time (largest class {:.0} %, {} rows)",
+            100.0 * lift.accuracy,
+            100.0 * lift.majority,
+            count(lift.rows)
+        ));
+    }
+    parts.push(format!("from {} sampled", counted(traits.sampled_rows, "row")));
+    parts.join("; ")
+}
+
+fn table(standings: &[Standing]) -> Vec<Vec<String>> {
+    let mut head = vec!["method".to_owned()];
+    let titles = standings.iter().take(1).flat_map(|first| &first.by_data).map(|data| data.0.to_owned());
+    head.extend(titles);
+    head.extend(["mean", "regret", "noise"].map(str::to_owned));
+    let mut rows = vec![head];
+    for each in standings {
+        let mut row = vec![each.method.to_owned()];
+        row.extend(each.by_data.iter().map(|(_, mean, error)| format!("{mean:+.1} ± {error:.1}")));
+        row.push(format!("{:+.1}", each.gain.mean));
+        row.push(format!("{:.1}", each.worst_regret));
+        row.push(each.control.map_or("-".into(), |(mean, error)| format!("{mean:+.1} ± {error:.1}")));
+        rows.push(row);
+    }
+    rows
+}
