@@ -174,7 +174,8 @@ pub fn transport_cost(costs: &[f64], k: usize, ctx: &Context) -> Result<f64, Err
     assert!(k > 0 && costs.len().is_multiple_of(k), "costs (m, k)");
     let m = costs.len() / k;
     let is_exact = m * k <= MOST_EXACT.0 && k <= MOST_EXACT.1 && m * k <= MOST_STEPS / k;
-    problem::solve(costs, k, vec![0.0; k], is_exact, ctx).map(|solved| solved.cost)
+    let allowed = (!is_exact).then_some(sinkhorn::ERROR_OF_COST);
+    problem::solve(costs, k, vec![0.0; k], allowed, ctx).map(|solved| solved.cost)
 }
 
 /// Bytes that [`transport_cost`] takes beyond the costs.

@@ -68,7 +68,7 @@ impl<'p> Problem<'p> {
         drop(state);
         let mut is_open: Vec<bool> = (0..pool.len()).map(|row| pool.is_candidate(row)).collect();
         picks.iter().for_each(|&row| is_open[row] = false);
-        let solved = solve(&cost, k, vec![0.0; k], is_exact, ctx)?;
+        let solved = solve(&cost, k, vec![0.0; k], (!is_exact).then_some(sinkhorn::ERROR), ctx)?;
         let offers = offers(&cost, &solved.prices);
         Ok(Problem { pool, sample, values, labeled: k - picks.len(), columns, is_open, cost, is_exact, solved, offers })
     }
@@ -147,7 +147,8 @@ impl<'p> Problem<'p> {
             let own = self.cost.iter_mut().skip(column).step_by(k);
             before.push(own.zip(distances).map(|(cost, new)| std::mem::replace(cost, new)).collect::<Vec<_>>());
         }
-        let solved = solve(&self.cost, k, self.solved.prices.clone(), self.is_exact, ctx)?;
+        let solved =
+            solve(&self.cost, k, self.solved.prices.clone(), (!self.is_exact).then_some(sinkhorn::ERROR), ctx)?;
         let is_better = solved.cost < self.solved.cost * (1.0 - gain);
         if is_better {
             self.solved = solved;
@@ -238,11 +239,18 @@ fn offers(cost: &[f64], prices: &[f64]) -> Vec<Offer> {
     cost.chunks_exact(prices.len()).map(of_row).collect()
 }
 
-pub(super) fn solve(cost: &[f64], k: usize, prices: Vec<f64>, is_exact: bool, ctx: &Context) -> Result<Solved, Error> {
-    if is_exact || cost.iter().all(|cost| *cost == 0.0) {
-        exact::solve(cost, k, prices, ctx)
-    } else {
-        sinkhorn::solve(cost, k, prices, ctx)
+/// A cheapest plan, or one whose marginals are off by less than `allowed`.
+pub(super) fn solve(
+    cost: &[f64],
+    k: usize,
+    prices: Vec<f64>,
+    allowed: Option<f64>,
+    ctx: &Context,
+) -> Result<Solved, Error> {
+    let allowed = allowed.filter(|_| cost.iter().any(|cost| *cost != 0.0));
+    match allowed {
+        None => exact::solve(cost, k, prices, ctx),
+        Some(allowed) => sinkhorn::solve(cost, k, prices, allowed, ctx),
     }
 }
 

@@ -5,13 +5,21 @@
 //! scaling algorithms for entropy regularized transport problems, 2019). Sums run in canonical order, and exponentials
 //! and logarithms are `libm`'s, so that every machine gets the same bits.
 
+use rayon::prelude::*;
+
 use super::Solved;
 use crate::Error;
 use crate::context::{CHUNK_ROWS, Context};
-use crate::scan;
 
-/// Marginals are off by less than this in all, relative to the whole mass.
+/// Marginals of a plan are off by less than this in all, relative to the whole mass.
 pub(super) const ERROR: f64 = 1e-6;
+
+/// The same where only the cost is asked for, which the entropy puts off by more.
+pub(super) const ERROR_OF_COST: f64 = 1e-4;
+
+/// Rows of a chunk: few, since a pass is a few milliseconds of all threads, and fixed, so that sums are the same for any
+/// number of them.
+const ROWS: usize = 256;
 
 /// The last eps, relative to the median cost.
 const LAST: f64 = 0.01;
@@ -55,20 +63,14 @@ impl Sinkhorn<'_> {
         &self,
         state: &mut [T],
         step: impl Fn(std::ops::Range<usize>, &mut [T]) -> Option<Vec<f64>> + Sync,
-        merge: impl FnMut(Vec<f64>) + Send,
+        merge: impl FnMut(Vec<f64>),
     ) -> Result<(), Error> {
-        let mut merge = merge;
-        scan::chunks(
-            self.m(),
-            self.ctx,
-            state,
-            || (),
-            |(), rows, state| Ok(step(rows, state)),
-            |found| {
-                merge(found);
-                Ok(())
-            },
-        )
+        self.ctx.go_on()?;
+        let m = self.m();
+        let step = |(i, state): (usize, &mut [T])| step(i * ROWS..((i + 1) * ROWS).min(m), state);
+        let found: Vec<_> = self.ctx.threads().install(|| state.par_chunks_mut(ROWS).enumerate().map(step).collect());
+        found.into_iter().flatten().for_each(merge);
+        Ok(())
     }
 
     /// Takes the scalings into the potentials, fits columns and then rows in the log domain, and makes the kernel anew.
@@ -186,12 +188,12 @@ impl Sinkhorn<'_> {
     }
 }
 
-/// A nearly cheapest plan for costs `(m, k)`, begun from these prices. Its marginals are right within [`ERROR`] in all,
+/// A nearly cheapest plan for costs `(m, k)`, begun from these prices. Its marginals are off by less than `allowed` in all,
 /// unless iterations run out.
 ///
 /// # Errors
 /// [`Error::Interrupted`].
-pub(super) fn solve(cost: &[f64], k: usize, prices: Vec<f64>, ctx: &Context) -> Result<Solved, Error> {
+pub(super) fn solve(cost: &[f64], k: usize, prices: Vec<f64>, allowed: f64, ctx: &Context) -> Result<Solved, Error> {
     let m = cost.len() / k;
     let (median, most) = spread(cost);
     let mut sinkhorn = Sinkhorn {
@@ -215,7 +217,7 @@ pub(super) fn solve(cost: &[f64], k: usize, prices: Vec<f64>, ctx: &Context) -> 
         eps = eps.max(last);
         let is_last = eps == last;
         let (error, iterations) = if is_last {
-            (ERROR, LAST_ITERATIONS.max((LAST_WORK / cost.len()).min(20_000)))
+            (allowed, LAST_ITERATIONS.max((LAST_WORK / cost.len()).min(20_000)))
         } else {
             (1e-2, ITERATIONS)
         };
@@ -278,5 +280,5 @@ fn spread(cost: &[f64]) -> (f64, f64) {
 /// Bytes beyond the costs.
 pub(super) fn bytes(m: usize, k: usize) -> u64 {
     // A row may be faintly in many columns, though its parts above a thousandth seldom are more than a few dozen.
-    (8 * m * k + 16 * m * k.min(48) + 64 * (m + k)) as u64
+    (8 * m * k + 16 * m * k.min(48) + 8 * k * m.div_ceil(ROWS) + 64 * (m + k)) as u64
 }

@@ -184,16 +184,29 @@ fn sinkhorn_comes_near_from_above_and_keeps_to_shares() {
         let cost = random_costs(m, k, 8);
         let ctx = context();
         let exact = exact::solve(&cost, k, vec![0.0; k], &ctx).unwrap_or_else(|error| panic!("{error}"));
-        let near = sinkhorn::solve(&cost, k, vec![0.0; k], &ctx).unwrap_or_else(|error| panic!("{error}"));
+        let near =
+            sinkhorn::solve(&cost, k, vec![0.0; k], sinkhorn::ERROR, &ctx).unwrap_or_else(|error| panic!("{error}"));
         assert!(near.error < 1e-4, "{m} to {k}: marginals off by {}", near.error);
         assert!(near.cost > exact.cost * (1.0 - 1e-5), "{} below {}", near.cost, exact.cost);
         assert!(near.cost < exact.cost * 1.05, "{} far above {}", near.cost, exact.cost);
         assert!(proven(&cost, &near.prices) > exact.cost * 0.95, "prices");
         // What is faint is left out of the masses, up to a thousandth of a row's mass per pair.
         assert!(is_sound(&near, &cost, k, 1e-3 / m as f64 * m.max(k) as f64));
-        let again = sinkhorn::solve(&cost, k, near.prices.clone(), &ctx).unwrap_or_else(|error| panic!("{error}"));
+        let again = sinkhorn::solve(&cost, k, near.prices.clone(), sinkhorn::ERROR, &ctx)
+            .unwrap_or_else(|error| panic!("{error}"));
         assert!((again.cost - near.cost).abs() < 1e-4 * near.cost, "from its own prices");
     }
+}
+
+#[test]
+fn sinkhorn_is_the_same_on_any_number_of_threads() {
+    let cost = random_costs(900, 40, 8);
+    let on = |threads| {
+        let ctx = Context::new(&Settings { threads: Some(threads), ..Settings::default() }).expect("a context");
+        let solved = sinkhorn::solve(&cost, 40, vec![0.0; 40], sinkhorn::ERROR_OF_COST, &ctx);
+        solved.unwrap_or_else(|error| panic!("{error}"))
+    };
+    assert_eq!(on(1), on(3));
 }
 
 #[test]
