@@ -211,6 +211,9 @@ pub(crate) struct JudgeArgs {
     /// Rows that random rows are not drawn from [default: as when the picks were made]
     #[arg(long, value_name = "FILE", help_heading = "What is known")]
     pub(crate) labeled: Option<PathBuf>,
+    /// Count labeled rows to the picks, and to the random rows beside them: what a second round has in hand
+    #[arg(long, help_heading = "What is known")]
+    pub(crate) with_labeled: bool,
     /// Rows that random rows are not drawn from either [default: as when the picks were made]
     #[arg(long, value_name = "FILE", help_heading = "What is known")]
     pub(crate) exclude: Option<PathBuf>,

@@ -97,7 +97,8 @@ fn list() -> String {
         let line = wrapped(&format!("{summary}{needs}{nested}"), longest + 2, WIDTH);
         text.push_str(&format!("{name:longest$}  {line}\n"));
     }
-    text.push_str("\n`A+B` takes more rows than wanted by A and keeps the best by B: `k-center+norm`. Nested: the first k picks are the\n");
+    text.push_str("\n`auto`, the default of `subsel select`, takes the one that `subsel advise` names for the pool and the budget.\n");
+    text.push_str("`A+B` takes more rows than wanted by A and keeps the best by B: `k-center+norm`. Nested: the first k picks are the\n");
     text.push_str(
         "picks for k. `subsel methods NAME` tells what a method costs, where it comes from and when not to use it.\n",
     );

@@ -170,6 +170,10 @@ impl Reader<'_> {
         list.find(|(info, _)| info.name == name || info.aliases.contains(&name)).ok_or_else(|| {
             let names = all.flat_map(|(info, _)| std::iter::once(&info.name).chain(info.aliases));
             let hint = match nearest(name, names.copied()) {
+                _ if (what, name) == ("method", "auto") => {
+                    "`auto` stands alone, in `subsel select` and `subsel plan`; `subsel advise` tells what it takes"
+                        .into()
+                }
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("`{command}` lists what there is"),
             };

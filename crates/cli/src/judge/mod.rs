@@ -33,6 +33,8 @@ struct Report<'a> {
     fingerprint: &'a str,
     seed: u64,
     random_draws: usize,
+    /// Labeled rows that count to the picks.
+    labeled_counted: usize,
     settings: &'a JudgeSettings,
     /// The radius of ball coverage and the width of MMD's kernel that were found.
     radius: Option<f64>,
@@ -78,7 +80,12 @@ pub(crate) fn run(args: JudgeArgs) -> Result<ExitCode, Failure> {
     };
     notes.extend(examples.iter().flat_map(|examples| examples.notes.clone()));
     let beside = loaded.bytes() + examples.as_ref().map_or(0, |examples| examples.bytes() + 8 * examples.logits());
-    let planned_bytes = plan(&args, &judges, &pool, &blocks, beside, &mut ctx)?;
+    let labeled_counted = if args.with_labeled { loaded.n_labeled() } else { 0 };
+    if args.with_labeled && labeled_counted == 0 {
+        return Err(Failure::usage("`--with-labeled` needs labeled rows").hint("`--labeled FILE` names them"));
+    }
+    let largest = labeled_counted + blocks.iter().map(|block| block.rows.len()).max().unwrap_or(1);
+    let planned_bytes = plan(&args, &judges, &pool, (blocks.len(), largest), beside, &mut ctx)?;
 
     let watched = progress::watch(&mut ctx, args.quiet);
     let outcome = CheckedPool::new(&pool, &mut ctx);
@@ -110,6 +117,7 @@ pub(crate) fn run(args: JudgeArgs) -> Result<ExitCode, Failure> {
         fingerprint,
         seed: args.run.seed,
         random_draws: args.random_draws,
+        labeled_counted,
         settings: &settings,
         radius: judge.radius(),
         width: judge.width(),
@@ -183,16 +191,14 @@ fn plan(
     args: &JudgeArgs,
     judges: &Judges,
     pool: &Pool<'_>,
-    blocks: &[Block],
+    (blocks, largest): (usize, usize),
     beside: u64,
     ctx: &mut Context,
 ) -> Result<u64, Failure> {
     let rates = Rates::measure(ctx);
     let selections = args.random_draws + 1;
-    let largest = blocks.iter().map(|block| block.rows.len()).max().unwrap_or(1);
     let planned = |shape: &Shape| -> Plan {
-        let work: Work =
-            Judge::plan(&judges.metrics, &JudgeSettings::default(), shape, largest, selections * blocks.len());
+        let work: Work = Judge::plan(&judges.metrics, &JudgeSettings::default(), shape, largest, selections * blocks);
         plan_work("judge".into(), work, shape, largest, &rates)
     };
     let picked = 4 * (largest * pool.source.dim()) as u64 * u64::from(!judges.evaluators.is_empty());
@@ -217,7 +223,9 @@ fn judge_block(
     ctx: &mut Context,
 ) -> Result<Judged, Failure> {
     let n = block.rows.len();
-    let (picks, candidates) = (measure(judge, labeled, &block.rows, args.run.seed, ctx)?, pool.n_candidates());
+    let in_hand = if args.with_labeled { pool.labeled() } else { &[] };
+    let picks = measure(judge, labeled, &[in_hand, &block.rows].concat(), args.run.seed, ctx)?;
+    let candidates = pool.n_candidates();
     let mut draws: Vec<Measured> = Vec::with_capacity(args.random_draws);
     if n > candidates {
         ctx.warn(format!(
@@ -230,7 +238,7 @@ fn judge_block(
         for draw in 0..args.random_draws {
             let stream = ctx.stream("judge-random").child(draw as u64);
             let drawn = subsel::methods::random::draw_uniform(pool, stream, pool.candidates(), n);
-            let rows: Vec<usize> = drawn.into_iter().map(|(_, row)| row).collect();
+            let rows: Vec<usize> = in_hand.iter().copied().chain(drawn.into_iter().map(|(_, row)| row)).collect();
             draws.push(measure(judge, labeled, &rows, args.run.seed.wrapping_add(draw as u64), ctx)?);
             ctx.progress().begin("judging random rows", args.random_draws as u64);
             ctx.progress().at(draw as u64 + 1);
@@ -246,10 +254,14 @@ fn judge_block(
 /// The judgment for people.
 fn text(args: &JudgeArgs, report: &Report<'_>) -> String {
     let by = report.method.map_or(String::new(), |method| format!(" by {method}"));
+    let and = match report.labeled_counted {
+        0 => String::new(),
+        labeled => format!(", each with {}", counted(labeled, "labeled row")),
+    };
     let mut text = String::new();
     for block in report.blocks {
         text.push_str(&format!(
-            "{}: {} of {}{by}, beside {} draws of {}\n\n",
+            "{}: {} of {}{by}, beside {} draws of {}{and}\n\n",
             report.picks,
             counted(block.picks, "row"),
             count(report.n),

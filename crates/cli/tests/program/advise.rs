@@ -93,5 +93,5 @@ fn what_cannot_be_advised_is_refused() {
     let run = dir.run("advise none.npy -n 6");
     assert!(run.stderr.starts_with("error: cannot open none.npy"), "{}", run.stderr);
     let run = dir.run("compare pool.npy -m auto -n 6 --metrics vendi");
-    assert!(run.code != Some(0) && run.stderr.contains("auto"), "{}", run.stderr);
+    assert!(run.code != Some(0) && run.stderr.contains("`auto` stands alone"), "{}", run.stderr);
 }

@@ -133,6 +133,22 @@ fn random_rows_are_drawn_from_what_could_have_been_picked() {
     let judged = dir.json("judge picks.csv --pool pool.npy --json --metrics mean-distance");
     let line = line(&judged, 0, "mean-distance");
     assert_eq!((line["random_sd"].as_f64(), &line["verdict"]), (Some(0.0), &Value::from("like random")));
+    // With what was labeled the picks and every draw are the whole pool.
+    let whole = dir.json("judge picks.csv --json --metrics mean-distance,clusters-hit --with-labeled");
+    assert_eq!((&whole["labeled_counted"], &whole["blocks"][0]["picks"]), (&Value::from(98), &Value::from(2)));
+    let mean = whole["blocks"][0]["metrics"][0]["value"].as_f64();
+    assert!(mean.is_some_and(|mean| mean < 1e-6), "{whole}");
+    let text = dir.ok("judge picks.csv --metrics mean-distance --with-labeled").stdout;
+    assert!(
+        text.contains("2 rows of 100 by random, beside 20 draws of 2 random rows, each with 98 labeled rows"),
+        "{text}"
+    );
+    dir.write("none.txt", "");
+    dir.refuses(
+        "judge picks.csv --metrics mean-distance --with-labeled --labeled none.txt",
+        2,
+        "error: `--with-labeled` needs labeled rows\nhint: `--labeled FILE` names them\n",
+    );
     dir.write("done.txt", "0\n");
     let run = dir.ok("judge picks.csv --pool pool.npy --metrics mean-distance");
     assert!(run.stderr.contains("--labeled done.txt of the manifest is gone or has changed"), "{}", run.stderr);
