@@ -161,7 +161,7 @@ fn report(method: &str, reason: &str, comparison: &[Comparison], dir: &Path, sec
         format!("{program} inspect {}", file("embeddings.npy")),
         format!("{program} select {} -n {BUDGET} -o {}", file("embeddings.npy"), file("again.csv")),
         format!("{program} verify {}", file("picks.manifest.json")),
-        format!("{program} select your-features.npy -n 1000"),
+        format!("{program} advise your-features.npy -n 100"),
         format!("{program} methods"),
     ];
     let picked = format!(
