@@ -1,12 +1,13 @@
 //! `subsel advise`: which method to use on a pool, on what evidence, and how sure that is.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::Serialize;
 use subsel::advice::{self, Advice, Cause, Gain, LeftOut, Standing, Traits};
 use subsel::{Context, Pool, parse_method};
 
-use crate::args::AdviseArgs;
+use crate::args::{AdviseArgs, JoinArg};
 use crate::failure::Failure;
 use crate::input::{Request, load};
 use crate::messages::{self, count, counted, shell_word, wrapped};
@@ -70,11 +71,27 @@ pub(crate) fn run(args: AdviseArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What picks by the method advised.
+/// What picks by the method advised, from the same rows.
 fn command(args: &AdviseArgs, n: &str, method: &str) -> String {
     let mut words = vec!["subsel".to_owned(), "select".into()];
     words.extend(args.read.inputs.iter().map(|input| shell_word(&input.display().to_string())));
     words.extend(["-n".into(), shell_word(n), "-m".into(), shell_word(method)]);
+    let (read, known) = (&args.read, &args.known);
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let options = [
+        ("--column", read.column.clone()),
+        ("--id-column", read.id_column.clone()),
+        ("--join", (read.join == JoinArg::Columns).then(|| "columns".into())),
+        ("--labeled", path(&known.labeled)),
+        ("--exclude", path(&known.exclude)),
+        ("--ids", path(&known.ids)),
+    ];
+    for (option, value) in options.into_iter().filter_map(|(option, value)| Some((option, value?))) {
+        words.extend([option.to_owned(), shell_word(&value)]);
+    }
+    if known.drop_nonfinite {
+        words.push("--drop-nonfinite".into());
+    }
     words.join(" ")
 }
 

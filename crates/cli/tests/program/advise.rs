@@ -58,6 +58,8 @@ fn rows_of_noise_and_labels_that_rows_do_not_tell_are_labeled_at_random() {
     let text = dir.ok("advise pool.npy -n 24").stdout;
     assert!(text.contains("\nuse        random: label at random, it is as good here\n"), "{text}");
     assert!(text.contains("the rows are spread as evenly as noise"), "{text}");
+    let many = dir.json("advise pool.npy -n 50% --json");
+    assert_eq!((many["method"].as_str(), many["cause"].as_str()), (Some("random"), Some("evidence")), "either way");
     let run = dir.ok("select pool.npy -n 24");
     assert!(run.stderr.starts_with("note: method random: the rows are spread as evenly as noise"), "{}", run.stderr);
 
@@ -75,6 +77,7 @@ fn the_regime_counts_labels_there_are_and_the_share_that_is_kept() {
     let dir = clustered(600);
     dir.write("done.txt", (0..90).map(|row| format!("{row}\n")).collect::<String>());
     let advice = dir.json("advise pool.npy -n 24 --labeled done.txt --json");
+    assert_eq!(advice["command"], "subsel select pool.npy -n 24 -m random --labeled done.txt");
     assert_eq!((advice["regime"].as_str(), advice["labeled"].as_u64()), (Some("hundreds"), Some(90)));
     let advice = dir.json("advise pool.npy -n 50% --json");
     assert_eq!((advice["regime"].as_str(), advice["picks"].as_u64()), (Some("many"), Some(300)));

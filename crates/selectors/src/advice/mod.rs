@@ -4,11 +4,11 @@
 //! control without structure, with 30 paired seeds (`benchmarks/evidence.py` makes it). The rule:
 //!
 //! 1. *Regime*, by the labels there will be: few (up to 100), hundreds (up to 500), many (more, or a fifth of the pool).
-//! 2. *Rows*: those as evenly spread as noise ([`Traits::structure`]), or whose neighbors do not share labels
-//!    ([`Traits::lift`]), are labeled at random. Where norms hardly vary, `norm` is left out; in large pools, what compares
-//!    all pairs of rows.
-//! 3. *Method*: the one whose largest regret over the data sets is smallest, random included. It is taken if its mean
+//! 2. *Method*: the one whose largest regret over the data sets is smallest, random included. It is taken if its mean
 //!    gain is half a point of accuracy or more, and above 0 by a t-interval over the data sets; if not, random is as good.
+//!    Where norms hardly vary, `norm` is left out; in large pools, what compares all pairs of rows.
+//! 3. *Rows*: those as evenly spread as noise ([`Traits::structure`]), or whose neighbors do not share labels
+//!    ([`Traits::lift`]), are labeled at random after all.
 //!
 //! [`advise`] tells what the same rule says with each data set left out, and what that would have cost there.
 
@@ -165,10 +165,13 @@ pub fn advise(picks: usize, labeled: usize, rows: usize, traits: Option<&Traits>
         !(method == "norm" && flat || by_pairs && rows > ALL_PAIRS)
     };
     let standings = standing::standings(regime, &is_considered);
-    let (cause, best) = match traits {
-        Some(Traits { structure: Some(structure), .. }) if *structure >= STRUCTURELESS => (Cause::Rows, None),
-        Some(Traits { lift: Some(lift), .. }) if lift.share() < NO_LIFT => (Cause::Labels, None),
-        _ => (Cause::Evidence, standing::choice(&standings)),
+    // The rows are asked only where a method would be taken.
+    let (cause, best) = match (standing::choice(&standings), traits) {
+        (Some(_), Some(Traits { structure: Some(structure), .. })) if *structure >= STRUCTURELESS => {
+            (Cause::Rows, None)
+        }
+        (Some(_), Some(Traits { lift: Some(lift), .. })) if lift.share() < NO_LIFT => (Cause::Labels, None),
+        (best, _) => (Cause::Evidence, best),
     };
     let (method, reason) = match best {
         Some(best) => (best.method, for_method(regime, best)),
