@@ -135,6 +135,8 @@ def main():
             out = args.work / f"{regime}-{name}"
             if not args.collect and args.only in (None, name):
                 run(name, regime, paths(pathlib.Path(args.data), args.work), out)
+            if not (out / "results.csv").exists():
+                raise SystemExit(f"{out} holds no results yet: {OUT.name} needs all")
             found += lines(name, regime, out)
     with open(OUT, "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -5,11 +5,13 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use subsel::advice::{self, Advice, Cause, Gain, LeftOut, Standing, Traits};
+use subsel::plan::Shape;
 use subsel::{Context, Pool, parse_method};
 
 use crate::args::{AdviseArgs, JoinArg};
 use crate::failure::Failure;
 use crate::input::{Request, load};
+use crate::memory;
 use crate::messages::{self, count, counted, shell_word, wrapped};
 use crate::usage::{self, Chosen};
 
@@ -34,13 +36,26 @@ struct Report<'a> {
 }
 
 /// The method named; or where none is, the one that the evidence speaks for.
-pub(crate) fn choose(text: Option<&str>, pool: &Pool<'_>, picks: usize, ctx: &mut Context) -> Result<Chosen, Failure> {
+///
+/// Looking at the rows takes memory, `beside` which is in use; more than `max_memory` in all is refused.
+pub(crate) fn choose(
+    text: Option<&str>,
+    pool: &Pool<'_>,
+    picks: usize,
+    (max_memory, beside): (Option<u64>, u64),
+    ctx: &mut Context,
+) -> Result<Chosen, Failure> {
     match text.filter(|text| *text != AUTO) {
-        Some(text) => Ok(Chosen { selector: usage::method(text)?, default_reason: None }),
+        Some(text) => Chosen::named(text),
         None => {
+            let bytes = match advice::looks_at_rows(pool, picks) {
+                true => Traits::bytes(&Shape::of(pool, ctx)) + beside,
+                false => 0,
+            };
+            memory::check(bytes, max_memory)?;
             let advice = advice::for_pool(pool, picks, ctx)?;
             let selector = parse_method(&advice.method).map_err(subsel::Error::from)?;
-            Ok(Chosen { selector, default_reason: Some(advice.reason) })
+            Ok(Chosen { selector, default_reason: Some(advice.reason), bytes })
         }
     }
 }
@@ -53,6 +68,7 @@ pub(crate) fn run(args: AdviseArgs) -> Result<ExitCode, Failure> {
     let mut loaded = load(&request, &side, args.read.scratch.as_deref())?;
     let candidates = loaded.candidates();
     let (loaded, pool) = loaded.pool();
+    memory::check(Traits::bytes(&Shape::of(&pool, &ctx)) + loaded.bytes(), args.run.max_memory)?;
     let traits = Traits::measure(&pool, &mut ctx)?;
     for budget in &budgets {
         let picks = budget.resolve(candidates)?;

@@ -10,8 +10,9 @@ use crate::advise::{self, AUTO};
 use crate::args::PlanArgs;
 use crate::failure::Failure;
 use crate::input::{Request, load};
+use crate::memory;
 use crate::messages::{self, count, counted};
-use crate::{memory, usage};
+use crate::usage::{self, Chosen};
 
 /// Runs longer than this announce themselves and name a cheaper form.
 pub(crate) const LONG_SECS: f64 = 600.0;
@@ -42,10 +43,10 @@ pub(crate) fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
     let (mut plans, mut sooner) = (Vec::new(), Vec::new());
     for budget in budgets {
         let budget = budget.resolve(candidates)?;
-        for selector in selectors(&args, &pool, budget, &mut ctx)? {
+        for Chosen { selector, bytes: choosing, .. } in selectors(&args, &pool, budget, loaded.bytes(), &mut ctx)? {
             let planned = |cache_bytes| {
                 let mut plan = plan(&*selector, &Shape { cache_bytes, ..shape }, budget, &rates);
-                plan.peak_bytes += loaded.bytes();
+                plan.peak_bytes = choosing.max(plan.peak_bytes + loaded.bytes());
                 plan
             };
             let least = planned(0).peak_bytes;
@@ -74,23 +75,24 @@ fn selectors(
     args: &PlanArgs,
     pool: &Pool<'_>,
     budget: usize,
+    beside: u64,
     ctx: &mut Context,
-) -> Result<Vec<Box<dyn Selector>>, Failure> {
+) -> Result<Vec<Chosen>, Failure> {
     let mut all = Vec::new();
     let auto = [AUTO.to_owned()];
     for text in if args.method.is_empty() { &auto[..] } else { &args.method } {
         if text == AUTO {
-            let chosen = advise::choose(None, pool, budget, ctx)?;
-            if let (Some(reason), false) = (chosen.default_reason, args.json) {
+            let chosen = advise::choose(None, pool, budget, (args.run.max_memory, beside), ctx)?;
+            if let (Some(reason), false) = (&chosen.default_reason, args.json) {
                 messages::note(&format!("method {}: {reason}", chosen.selector.text()));
             }
-            all.push(chosen.selector);
+            all.push(chosen);
         } else if text == "all" {
             for entry in registry::all() {
-                all.push(parse_method(entry.info.name).map_err(subsel::Error::from)?);
+                all.push(Chosen::named(entry.info.name)?);
             }
         } else {
-            all.push(usage::method(text)?);
+            all.push(Chosen::named(text)?);
         }
     }
     Ok(all)

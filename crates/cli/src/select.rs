@@ -37,7 +37,7 @@ pub(crate) fn run(args: SelectArgs) -> Result<ExitCode, Failure> {
     let chosen = choose(&args, loaded, &pool, &budgets, &mut ctx)?;
     let order = Order { selector: &*chosen.selector, budgets: &budgets };
     let limit = MemoryLimit { max_memory: args.run.max_memory, output_bytes: targets.rest_bytes(loaded) };
-    let planned_bytes = order.check_plan(loaded, &pool, request.dedup, &mut ctx, &limit)?;
+    let planned_bytes = order.check_plan(loaded, &pool, request.dedup, &mut ctx, &limit)?.max(chosen.bytes);
 
     let watched = progress::watch(&mut ctx, args.say.quiet);
     let outcome = check_pool(&pool, request.dedup, &mut ctx).and_then(|(checked, duplicates)| {
@@ -77,9 +77,10 @@ fn choose(
     budgets: &[Budget],
     ctx: &mut Context,
 ) -> Result<Chosen, Failure> {
+    let limit = (args.run.max_memory, loaded.bytes());
     let candidates = loaded.candidates();
     let resolved = budgets.iter().map(|budget| budget.resolve(candidates)).collect::<Result<Vec<_>, _>>()?;
-    let chosen = advise::choose(args.method.as_deref(), pool, resolved.into_iter().max().unwrap_or(1), ctx)?;
+    let chosen = advise::choose(args.method.as_deref(), pool, resolved.into_iter().max().unwrap_or(1), limit, ctx)?;
     if let (Some(reason), false) = (&chosen.default_reason, args.say.quiet) {
         messages::note(&format!("method {}: {reason} (`subsel advise` tells more)", chosen.selector.text()));
     }

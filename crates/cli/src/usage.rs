@@ -67,6 +67,15 @@ impl Meaning {
 pub(crate) struct Chosen {
     pub(crate) selector: Box<dyn Selector>,
     pub(crate) default_reason: Option<String>,
+    /// Peak bytes of choosing it.
+    pub(crate) bytes: u64,
+}
+
+impl Chosen {
+    /// The method named.
+    pub(crate) fn named(text: &str) -> Result<Self, Failure> {
+        Ok(Chosen { selector: method(text)?, default_reason: None, bytes: 0 })
+    }
 }
 
 /// The method named.

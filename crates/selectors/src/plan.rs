@@ -88,7 +88,7 @@ pub struct Plan {
 }
 
 /// What the program holds before it has read anything, threads' stacks included.
-const PROGRAM_BYTES: u64 = 6 << 20;
+pub(crate) const PROGRAM_BYTES: u64 = 6 << 20;
 
 /// Passes that checking the pool costs as much as.
 const CHECKING: f64 = 8.0;

@@ -536,7 +536,7 @@ impl Origin<'_> {
     }
 }
 
-fn check_rows(what: &'static str, rows: &[usize], n: usize) -> Result<(), Error> {
+pub(crate) fn check_rows(what: &'static str, rows: &[usize], n: usize) -> Result<(), Error> {
     match rows.iter().find(|row| **row >= n) {
         Some(row) => Err(Error::RowOutOfRange { what, row: row.to_string(), last: n - 1 }),
         None => Ok(()),

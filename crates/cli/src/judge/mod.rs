@@ -224,7 +224,10 @@ fn judge_block(
 ) -> Result<Judged, Failure> {
     let n = block.rows.len();
     let in_hand = if args.with_labeled { pool.labeled() } else { &[] };
-    let picks = measure(judge, labeled, &[in_hand, &block.rows].concat(), args.run.seed, ctx)?;
+    // Somebody else's list may name labeled rows too: each counts once.
+    let new = block.rows.iter().copied().filter(|row| in_hand.binary_search(row).is_err());
+    let ours: Vec<usize> = in_hand.iter().copied().chain(new).collect();
+    let picks = measure(judge, labeled, &ours, args.run.seed, ctx)?;
     let candidates = pool.n_candidates();
     let mut draws: Vec<Measured> = Vec::with_capacity(args.random_draws);
     if n > candidates {

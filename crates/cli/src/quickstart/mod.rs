@@ -60,7 +60,7 @@ pub(crate) fn run(args: QuickstartArgs) -> Result<ExitCode, Failure> {
 
     let source = MemorySource::new(&pool.rows[..], embed::DIM)?;
     let mut ctx = Context::new(&Settings::default())?;
-    let chosen = advise::choose(None, &subsel::Pool::new(&source), BUDGET, &mut ctx)?;
+    let chosen = advise::choose(None, &subsel::Pool::new(&source), BUDGET, (None, 0), &mut ctx)?;
     let (default, reason) = (chosen.selector, chosen.default_reason.unwrap_or_default());
     let random = parse_method("random").map_err(subsel::Error::from)?;
     let (ours, random) = pick(&pool, &*default, &*random)?;

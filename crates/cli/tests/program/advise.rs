@@ -73,6 +73,24 @@ fn rows_of_noise_and_labels_that_rows_do_not_tell_are_labeled_at_random() {
 }
 
 #[test]
+fn looking_at_rows_is_planned_and_refused_where_memory_is_short() {
+    let dir = Dir::new();
+    let (places, noise) = (rows(12, 4096), rows(300, 4096));
+    let values: Vec<f32> = (0..300 * 4096).map(|i| 8.0 * places[i / 4096 % 12 * 4096 + i % 4096] + noise[i]).collect();
+    dir.write_npy("wide.npy", &values, 4096);
+    let told = dir.json("select wide.npy -n 12 --json -q");
+    let planned = dir.json("plan wide.npy -n 12 --json")["peak_bytes"].as_u64().expect("bytes");
+    assert!(planned > 16 * 300 * 4096, "looking at rows counts: {planned}");
+    assert!(told["planned_bytes"].as_u64().is_some_and(|bytes| bytes > 16 * 300 * 4096), "{told}");
+    for command in ["select wide.npy -n 12 --force", "advise wide.npy -n 12", "plan wide.npy -n 12"] {
+        let run = dir.run(&format!("{command} --max-memory 20MB"));
+        assert!(run.code == Some(1) && run.stderr.contains("19.1 MiB are allowed"), "{command}: {}", run.stderr);
+    }
+    // Where rows do not matter they are not looked at.
+    dir.ok("select wide.npy -n 150 --force");
+}
+
+#[test]
 fn the_regime_counts_labels_there_are_and_the_share_that_is_kept() {
     let dir = clustered(600);
     dir.write("done.txt", (0..90).map(|row| format!("{row}\n")).collect::<String>());

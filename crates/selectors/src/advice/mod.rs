@@ -143,15 +143,21 @@ pub fn is_flat(norm_spread: f64) -> bool {
 /// # Errors
 /// As for [`Traits::measure`].
 pub fn for_pool(pool: &Pool<'_>, picks: usize, ctx: &mut Context) -> Result<Advice, Error> {
-    let mut labeled = pool.labeled.clone();
-    labeled.sort_unstable();
-    labeled.dedup();
-    let rows = pool.source.n_rows();
-    let advice = advise(picks, labeled.len(), rows, None);
-    match advice.is_random() {
-        true => Ok(advice),
-        false => Ok(advise(picks, labeled.len(), rows, Some(&Traits::measure(pool, ctx)?))),
-    }
+    let traits = if looks_at_rows(pool, picks) { Some(Traits::measure(pool, ctx)?) } else { None };
+    Ok(advise(picks, distinct(&pool.labeled).len(), pool.source.n_rows(), traits.as_ref()))
+}
+
+/// Whether [`for_pool`] measures the rows, which takes [`Traits::bytes`].
+pub fn looks_at_rows(pool: &Pool<'_>, picks: usize) -> bool {
+    !advise(picks, distinct(&pool.labeled).len(), pool.source.n_rows(), None).is_random()
+}
+
+/// Each row once, ascending.
+fn distinct(rows: &[usize]) -> Vec<usize> {
+    let mut rows = rows.to_vec();
+    rows.sort_unstable();
+    rows.dedup();
+    rows
 }
 
 /// The method to use for `picks` new rows of a pool of `rows`, `labeled` of which have labels; and why.

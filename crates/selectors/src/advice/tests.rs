@@ -141,6 +141,18 @@ fn labels_that_neighbors_do_not_share_are_asked_for_at_random() {
     let advice = advise(20, 0, 2000, Some(&by_chance));
     assert_eq!((advice.is_random(), advice.cause), (true, Cause::Labels));
     assert_eq!(measure(&values, Some(vec![3; 2000]), &mut ctx).lift, None, "one class tells nothing");
+
+    // Rows that are listed as labeled twice are not their own neighbors.
+    let source = MemorySource::new(&values[..], 16).expect("rows");
+    let names = (0..10).map(|class| class.to_string()).collect();
+    let labels = Some(Classes { codes: (0..2000).map(|_| draws.below(10) as u32).collect(), names });
+    let known = Annotations { labels, ..Annotations::default() };
+    let labeled: Vec<usize> = (0..400).chain(0..400).collect();
+    let pool = Pool { known, labeled, ..Pool::new(&source) };
+    let listed_twice = Traits::measure(&pool, &mut ctx).expect("traits").lift.expect("labels of 400 rows");
+    assert!(listed_twice.rows == 400 && listed_twice.share() < 0.1, "{listed_twice:?}");
+    let beyond = Pool { labeled: vec![2000], ..pool };
+    assert!(matches!(Traits::measure(&beyond, &mut ctx), Err(Error::RowOutOfRange { .. })));
 }
 
 #[test]

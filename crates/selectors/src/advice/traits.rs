@@ -3,12 +3,13 @@
 use rayon::prelude::*;
 use serde::Serialize;
 use subsel_formats::MemorySource;
-use subsel_kernels::{Block, Rows};
+use subsel_kernels::Block;
 
 use crate::annotations::Classes;
 use crate::context::Context;
-use crate::neighbors::{KnnGraph, knn};
-use crate::pool::{CheckedPool, Pool};
+use crate::neighbors::{KnnGraph, knn, knn_plan};
+use crate::plan::{PROGRAM_BYTES, Shape};
+use crate::pool::{CheckedPool, Pool, PoolFacts, check_rows};
 use crate::random::Draws;
 use crate::{Error, Stream};
 
@@ -19,6 +20,11 @@ const VALUES: usize = 1 << 22;
 /// Fewer rows tell nothing of structure, and fewer nothing of labels.
 const LEAST: usize = 64;
 const LEAST_LABELED: usize = 200;
+
+/// Rows sampled of a pool of so many values per row.
+fn sample_rows(dim: usize) -> usize {
+    SAMPLE.min(VALUES / dim.max(1)).max(LEAST)
+}
 
 /// What a sample of rows tells.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -57,32 +63,45 @@ impl Traits {
     /// sample if none counts as labeled. Time `O(1024^2 d)`, memory some copies of the sample.
     ///
     /// # Errors
-    /// An empty pool, reading, interruption. Rows that are not finite are left out.
+    /// An empty pool, labeled rows beyond it, annotations of another length, reading, interruption. Rows that are not finite are left out.
     pub fn measure(pool: &Pool<'_>, ctx: &mut Context) -> Result<Self, Error> {
         let n = pool.source.n_rows();
-        let most = SAMPLE.min(VALUES / pool.source.dim().max(1)).max(LEAST);
+        if n == 0 {
+            return Err(Error::EmptyPool);
+        }
+        check_rows("the labeled list", &pool.labeled, n)?;
+        pool.known.check(n)?;
+        let most = sample_rows(pool.source.dim());
         let stream = ctx.stream("advice");
         let sampled = Sample::draw(pool, &Draws::new(stream).sample(n, most.min(n)), ctx)?;
-        let mut sq_norms = vec![0.0; sampled.rows.len()];
-        ctx.kernels().sq_norms(Rows::from_f32(&sampled.values, sampled.dim), &mut sq_norms);
-        let norms: Vec<f64> = sq_norms.into_iter().map(f64::sqrt).collect();
-        let graph = sampled.nearest(ctx)?;
+        let (graph, facts) = sampled.nearest(ctx)?;
         let lift = match &pool.known.labels {
             None => None,
             Some(labels) if pool.labeled.is_empty() => lift(labels, &sampled.rows, &graph),
             Some(labels) => {
-                let chosen = Draws::new(stream.child(1)).sample(pool.labeled.len(), most.min(pool.labeled.len()));
-                let rows: Vec<usize> = chosen.into_iter().map(|i| pool.labeled[i]).collect();
+                // A row that is listed twice is not its own neighbor.
+                let labeled = super::distinct(&pool.labeled);
+                let chosen = Draws::new(stream.child(1)).sample(labeled.len(), most.min(labeled.len()));
+                let rows: Vec<usize> = chosen.into_iter().map(|i| labeled[i]).collect();
                 let labeled = Sample::draw(pool, &rows, ctx)?;
-                lift(labels, &labeled.rows, &labeled.nearest(ctx)?)
+                lift(labels, &labeled.rows, &labeled.nearest(ctx)?.0)
             }
         };
         Ok(Traits {
             sampled_rows: sampled.rows.len(),
-            norm_spread: spread(&norms),
-            structure: structure(&sampled, &norms, &graph, stream.child(2), ctx)?,
+            norm_spread: if facts.norm_mean > 0.0 { facts.norm_sd / facts.norm_mean } else { 0.0 },
+            structure: structure(&sampled, facts.norm_mean, &graph, stream.child(2), ctx)?,
             lift,
         })
+    }
+
+    /// Peak bytes of a program that measures, as those of a [`Plan`](crate::plan::Plan).
+    pub fn bytes(shape: &Shape) -> u64 {
+        let sample = Shape { n: sample_rows(shape.dim).min(shape.n), ..*shape };
+        // The sample, its rows from their mean in f64, and the noise; or the sample, the noise and what searches it.
+        let values = (sample.n * sample.dim) as u64;
+        let measuring = (16 * values).max(8 * values + knn_plan(&sample, 1).bytes);
+        PROGRAM_BYTES + measuring + 256 * sample.n as u64
     }
 }
 
@@ -101,18 +120,22 @@ impl Sample {
         ctx.kernels().widen(pool.source.gather(rows, &mut scratch)?, &mut wide);
         let finite = |i: &usize| wide[i * dim..(i + 1) * dim].iter().all(|value| value.is_finite());
         let kept: Vec<usize> = (0..rows.len()).filter(finite).collect();
-        let values = kept.iter().flat_map(|i| &wide[i * dim..(i + 1) * dim]).copied().collect();
+        for (to, from) in kept.iter().enumerate() {
+            wide.copy_within(from * dim..(from + 1) * dim, to * dim);
+        }
+        wide.truncate(kept.len() * dim);
         let rows = kept.iter().map(|i| rows[*i]).collect();
-        Ok(Sample { rows, dim, values })
+        Ok(Sample { rows, dim, values: wide })
     }
 
-    /// The nearest other row of each.
-    fn nearest(&self, ctx: &mut Context) -> Result<KnnGraph, Error> {
+    /// The nearest other row of each, and what checking the rows learned.
+    fn nearest(&self, ctx: &mut Context) -> Result<(KnnGraph, PoolFacts), Error> {
         if self.rows.is_empty() {
-            return Ok(KnnGraph { k: 0, indices: Vec::new(), sq_dists: Vec::new() });
+            return Ok((KnnGraph { k: 0, indices: Vec::new(), sq_dists: Vec::new() }, PoolFacts::default()));
         }
         let source = MemorySource::new(&self.values[..], self.dim)?;
-        knn(&CheckedPool::new(&Pool::new(&source), ctx)?, 1, ctx)
+        let pool = CheckedPool::new(&Pool::new(&source), ctx)?;
+        Ok((knn(&pool, 1, ctx)?, pool.facts().clone()))
     }
 
     /// Normal noise like these rows: each a sum of all of them, from their mean, with random signs, which has their
@@ -127,23 +150,24 @@ impl Sample {
         let centered: Vec<f64> =
             values.chunks_exact(dim).flat_map(|row| row.iter().zip(&mean).map(|(v, m)| f64::from(*v) - m)).collect();
         let scale = 1.0 / (count as f64).sqrt();
-        let signed = |i: usize| -> Vec<f32> {
+        let signed = |(i, out): (usize, &mut [f32])| {
             let signs = stream.child(i as u64);
             let mut sum = vec![0.0; dim];
             for (j, row) in centered.chunks_exact(dim).enumerate() {
                 let sign = if signs.bits((j / 64) as u64) >> (j % 64) & 1 == 0 { 1.0 } else { -1.0 };
                 sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += sign * value);
             }
-            sum.into_iter().map(|value| (scale * value) as f32).collect()
+            out.iter_mut().zip(sum).for_each(|(out, value)| *out = (scale * value) as f32);
         };
-        let rows: Vec<Vec<f32>> = ctx.threads().install(|| (0..count).into_par_iter().map(signed).collect());
-        Sample { rows: self.rows.clone(), dim, values: rows.concat() }
+        let mut noise = vec![0.0; count * dim];
+        ctx.threads().install(|| noise.par_chunks_exact_mut(dim).enumerate().for_each(signed));
+        Sample { rows: self.rows.clone(), dim, values: noise }
     }
 }
 
 fn structure(
     sampled: &Sample,
-    norms: &[f64],
+    norm_mean: f64,
     graph: &KnnGraph,
     stream: Stream,
     ctx: &mut Context,
@@ -151,12 +175,11 @@ fn structure(
     if sampled.rows.len() < LEAST {
         return Ok(None);
     }
-    let noise = sampled.noise(stream, ctx).nearest(ctx)?;
+    let (noise, _) = sampled.noise(stream, ctx).nearest(ctx)?;
     let mean = |graph: &KnnGraph| super::standing::mean(graph.sq_dists.iter().map(|sq_dist| sq_dist.sqrt()));
     let (found, by_chance) = (mean(graph), mean(&noise));
     // Rows that are all the same differ from their mean by its rounding.
-    let length = super::standing::mean(norms.iter().copied());
-    Ok((by_chance > 1e-6 * length).then(|| found / by_chance))
+    Ok((by_chance > 1e-6 * norm_mean).then(|| found / by_chance))
 }
 
 fn lift(labels: &Classes, rows: &[usize], graph: &KnnGraph) -> Option<Lift> {
@@ -174,10 +197,4 @@ fn lift(labels: &Classes, rows: &[usize], graph: &KnnGraph) -> Option<Lift> {
         majority: largest as f64 / rows.len() as f64,
         rows: rows.len(),
     })
-}
-
-fn spread(norms: &[f64]) -> f64 {
-    let mean = super::standing::mean(norms.iter().copied());
-    let squares: f64 = norms.iter().map(|norm| (norm - mean).powi(2)).sum();
-    if mean > 0.0 { (squares / norms.len() as f64).sqrt() / mean } else { 0.0 }
 }
