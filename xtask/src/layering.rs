@@ -5,14 +5,15 @@
 use std::path::Path;
 
 /// Our packages from the bottom up. A package may depend on those of earlier lines only.
-const LAYERS: [&[&str]; 7] = [
+const LAYERS: [&[&str]; 8] = [
     &["subsel-kernels"],
     &["subsel-formats"],
     &["subsel"],
     &["subsel-metrics"],
     &["subsel-report"],
     &["subsel-nets"],
-    &["subsel-cli", "subsel-python", "subsel-explorer"],
+    &["subsel-cli"],
+    &["subsel-python", "subsel-explorer"],
 ];
 
 fn layer(package: &str) -> Option<usize> {

@@ -1,16 +1,15 @@
 //! `subsel advise`: which method to use on a pool, on what evidence, and how sure that is.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use serde::Serialize;
 use subsel::advice::{self, Advice, Cause, Gain, LeftOut, Standing, Traits};
 use subsel::plan::Shape;
-use subsel::{Context, Pool, parse_method};
+use subsel::{Budget, Context, Pool, parse_method};
 
 use crate::args::{AdviseArgs, JoinArg};
-use crate::failure::Failure;
-use crate::input::{Request, load};
+use crate::failure::{DONE, Failure};
+use crate::input::{Loaded, Request, load};
 use crate::memory;
 use crate::messages::{self, count, counted, shell_word, wrapped};
 use crate::usage::{self, Chosen};
@@ -22,17 +21,17 @@ const WIDTH: usize = 100;
 
 /// The JSON advice. Fields are only ever added.
 #[derive(Serialize)]
-struct Report<'a> {
+pub(crate) struct Report {
     n: usize,
     d: usize,
     picks: usize,
     labeled: usize,
     #[serde(flatten)]
-    advice: &'a Advice,
-    traits: &'a Traits,
+    advice: Advice,
+    traits: Traits,
     /// Mean of what the rule costs on a data set it was not made from, in points.
     mean_regret_left_out: f64,
-    command: &'a str,
+    command: String,
 }
 
 /// The method named; or where none is, the one that the evidence speaks for.
@@ -61,30 +60,38 @@ pub(crate) fn choose(
 }
 
 /// Runs the command.
-pub(crate) fn run(args: AdviseArgs) -> Result<ExitCode, Failure> {
-    let budgets = usage::budgets(args.n.as_deref(), &args.other_tools)?;
+pub(crate) fn run(args: AdviseArgs) -> Result<u8, Failure> {
+    // Known before any file is opened.
+    usage::budgets(args.n.as_deref(), &args.other_tools)?;
     let (request, side) = Request::new(&args.read)?.knowing(&args.known);
     let mut ctx = args.run.context()?;
-    let mut loaded = load(&request, &side, args.read.scratch.as_deref())?;
-    let candidates = loaded.candidates();
-    let (loaded, pool) = loaded.pool();
-    memory::check(Traits::bytes(&Shape::of(&pool, &ctx)) + loaded.bytes(), args.run.max_memory)?;
-    let traits = Traits::measure(&pool, &mut ctx)?;
-    for budget in &budgets {
-        let picks = budget.resolve(candidates)?;
-        let (n, d, labeled) = (pool.source.n_rows(), pool.source.dim(), loaded.n_labeled());
-        let advice = advice::advise(picks, labeled, n, Some(&traits));
-        let command = command(&args, &budget.to_string(), &advice.method);
-        let mean_regret_left_out = advice.mean_regret();
-        let report =
-            Report { n, d, picks, labeled, advice: &advice, traits: &traits, mean_regret_left_out, command: &command };
+    let loaded = load(&request, &side, args.read.scratch.as_deref(), None)?;
+    for report in ask(&args, loaded, &mut ctx)? {
         if args.json {
             messages::print_json(&report)?;
         } else {
             messages::print(&text(&report))?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(DONE)
+}
+
+/// Asks for advice on each budget.
+pub(crate) fn ask(args: &AdviseArgs, mut loaded: Loaded, ctx: &mut Context) -> Result<Vec<Report>, Failure> {
+    let budgets = usage::budgets(args.n.as_deref(), &args.other_tools)?;
+    let candidates = loaded.candidates();
+    let (loaded, pool) = loaded.pool();
+    memory::check(Traits::bytes(&Shape::of(&pool, ctx)) + loaded.bytes(), args.run.max_memory)?;
+    let traits = Traits::measure(&pool, ctx)?;
+    let (n, d, labeled) = (pool.source.n_rows(), pool.source.dim(), loaded.n_labeled());
+    let report = |budget: &Budget| {
+        let picks = budget.resolve(candidates)?;
+        let advice = advice::advise(picks, labeled, n, Some(&traits));
+        let command = command(args, &budget.to_string(), &advice.method);
+        let mean_regret_left_out = advice.mean_regret();
+        Ok(Report { n, d, picks, labeled, advice, traits: traits.clone(), mean_regret_left_out, command })
+    };
+    budgets.iter().map(report).collect()
 }
 
 /// What picks by the method advised, from the same rows.
@@ -111,7 +118,8 @@ fn command(args: &AdviseArgs, n: &str, method: &str) -> String {
     words.join(" ")
 }
 
-fn text(report: &Report<'_>) -> String {
+/// The advice for people.
+pub(crate) fn text(report: &Report) -> String {
     let Report { advice, traits, .. } = report;
     let labeled = match report.labeled {
         0 => String::new(),

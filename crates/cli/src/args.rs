@@ -183,7 +183,8 @@ pub(crate) struct CompareArgs {
 #[derive(Debug, Args)]
 pub(crate) struct JudgeArgs {
     /// The picks: a table of `subsel select` (with a column `budget` each is judged), or rows (.npy, .txt)
-    pub(crate) picks: PathBuf,
+    #[arg(required = true)]
+    pub(crate) picks: Option<PathBuf>,
     /// The pool they are of, embeddings (n, d): files or globs [default: as the manifest beside the picks says]
     #[arg(long, num_args = 1.., value_name = "INPUT", help_heading = "Reading")]
     pub(crate) pool: Vec<PathBuf>,
@@ -580,6 +581,23 @@ pub(crate) fn command() -> clap::Command {
     use clap::CommandFactory;
     Cli::command().mut_subcommand("compare", |compare| {
         compare.mut_arg("inputs", |inputs| inputs.required(false).required_unless_present("recipe"))
+    })
+}
+
+/// The options of one command, whose inputs may be in memory.
+pub(crate) fn options<A: Args>(command: &'static str, words: &[String]) -> Result<A, Failure> {
+    // Nothing is displayed: a call has no help, and its caller knows the version.
+    let parser = A::augment_args(clap::Command::new(command).no_binary_name(true).disable_help_flag(true));
+    let has = |name: &str| parser.get_arguments().any(|arg| arg.get_id() == name);
+    let named: Vec<&str> = ["inputs", "picks"].into_iter().filter(|name| has(name)).collect();
+    let parser = named.into_iter().fold(parser, |parser, name| parser.mut_arg(name, |arg| arg.required(false)));
+    let found = parser.try_get_matches_from(words).and_then(|matches| A::from_arg_matches(&matches));
+    found.map_err(|error| {
+        let text = error.render().to_string();
+        let message = text.split("\n\n").next().unwrap_or_default();
+        Failure::usage(
+            message.strip_prefix("error: ").unwrap_or(message).split_whitespace().collect::<Vec<_>>().join(" "),
+        )
     })
 }
 

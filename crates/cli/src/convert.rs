@@ -1,15 +1,13 @@
 //! `subsel convert`: a pool in another format.
 
-use std::process::ExitCode;
-
 use subsel_formats::{ConvertOptions, OpenOptions, convert, open};
 
 use crate::args::{ConvertArgs, DtypeArg};
-use crate::failure::Failure;
+use crate::failure::{DONE, Failure};
 use crate::messages::{self, count};
 
 /// Runs the command.
-pub(crate) fn run(args: ConvertArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: ConvertArgs) -> Result<u8, Failure> {
     let options = OpenOptions {
         column: args.column.clone(),
         id_column: args.id_column.clone(),
@@ -32,7 +30,7 @@ pub(crate) fn run(args: ConvertArgs) -> Result<ExitCode, Failure> {
         let (n, d) = (opened.source.n_rows(), opened.source.dim());
         messages::say(&format!("{} rows of {} values in {}", count(n), count(d), args.output.display()));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(DONE)
 }
 
 fn same_file(a: &std::path::Path, b: &std::path::Path) -> bool {

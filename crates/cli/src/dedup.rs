@@ -1,30 +1,30 @@
 //! `subsel dedup`: rows that are nearly the same as a row that is kept.
 
-use std::process::ExitCode;
 use std::time::Instant;
 
 use serde::Serialize;
-use subsel::CheckedPool;
 use subsel::dedup::{self, Dedup, Duplicate};
-use subsel::plan::{Rates, Shape, secs_text};
+use subsel::plan::{Shape, secs_text};
+use subsel::{CheckedPool, Context};
 use subsel_formats::{Column, Listed, PicksTable};
 
 use crate::args::DedupArgs;
-use crate::failure::Failure;
+use crate::failure::{DONE, Failure};
 use crate::input::{Loaded, Request, load};
 use crate::messages::{self, count, counted};
 use crate::output::{begin_table, column, place_columns, row_columns};
+use crate::run::rates;
 use crate::{memory, progress};
 
 /// The JSON summary. Fields are only ever added.
 #[derive(Serialize)]
-struct Summary<'a> {
-    version: &'a str,
+pub(crate) struct Summary {
+    version: &'static str,
     threshold: f64,
     clusters: Option<usize>,
     n: usize,
     d: usize,
-    fingerprint: &'a str,
+    fingerprint: String,
     /// Candidates before.
     candidates: usize,
     duplicates: usize,
@@ -34,49 +34,83 @@ struct Summary<'a> {
     kept: Option<String>,
     total_secs: f64,
     planned_bytes: u64,
-    warnings: &'a [String],
-    notes: &'a [String],
+    pub(crate) warnings: Vec<String>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Duplicates found.
+pub(crate) struct Found {
+    pub(crate) summary: Summary,
+    /// A line for each duplicate.
+    pub(crate) duplicates: PicksTable,
+    /// The candidates left.
+    pub(crate) kept: PicksTable,
 }
 
 /// Runs the command.
-pub(crate) fn run(args: DedupArgs) -> Result<ExitCode, Failure> {
-    let began = Instant::now();
-    let rule = Dedup { threshold: args.threshold, clusters: args.clusters };
-    rule.check()?;
+pub(crate) fn run(args: DedupArgs) -> Result<u8, Failure> {
+    args.rule().check()?;
     let (request, side) = Request::new(&args.read)?.knowing(&args.known);
     let writer = begin_table(&args.output, args.say.force)?;
     let kept_writer = args.kept.as_deref().map(|path| begin_table(path, args.say.force)).transpose()?;
     let mut ctx = args.run.context()?;
-    let mut loaded = load(&request, &side, args.read.scratch.as_deref())?;
-    let (loaded, pool) = loaded.pool();
-    let rates = Rates::measure(&ctx);
-    let planned = |shape: &Shape| dedup::plan(&rule, shape, &rates).peak_bytes + loaded.bytes();
-    let planned_bytes = memory::grant(&pool, &mut ctx, args.run.max_memory, planned)?;
-    let plan = dedup::plan(&rule, &Shape::of(&pool, &ctx), &rates);
-    if plan.secs > crate::plan::LONG_SECS && !args.say.quiet {
-        let secs = secs_text(plan.secs);
-        messages::note(&format!("comparing all rows will take about {secs}; `--clusters` looks within clusters only"));
-    }
-
+    let loaded = load(&request, &side, args.read.scratch.as_deref(), None)?;
     let watched = progress::watch(&mut ctx, args.say.quiet);
-    let outcome = CheckedPool::new(&pool, &mut ctx).and_then(|mut checked| {
-        let found = rule.find(&checked, &mut ctx)?;
+    let note = |text: &str| {
+        if !args.say.quiet {
+            messages::note(text);
+        }
+    };
+    let Found { mut summary, duplicates, kept } = dedup(&args, loaded, &mut ctx, &note)?;
+    drop(watched);
+    writer.write(&duplicates)?;
+    if let Some(writer) = kept_writer {
+        writer.write(&kept)?;
+    }
+    summary.output = args.output.display().to_string();
+    summary.kept = args.kept.as_ref().map(|path| path.display().to_string());
+    tell(&args, &summary)
+}
+
+impl DedupArgs {
+    fn rule(&self) -> Dedup {
+        Dedup { threshold: self.threshold, clusters: self.clusters }
+    }
+}
+
+/// Finds duplicates.
+pub(crate) fn dedup(
+    args: &DedupArgs,
+    mut loaded: Loaded,
+    ctx: &mut Context,
+    note: &dyn Fn(&str),
+) -> Result<Found, Failure> {
+    let began = Instant::now();
+    let rule = args.rule();
+    rule.check()?;
+    let (loaded, pool) = loaded.pool();
+    let rates = rates(ctx);
+    let planned = |shape: &Shape| dedup::plan(&rule, shape, &rates).peak_bytes + loaded.bytes();
+    let planned_bytes = memory::grant(&pool, ctx, args.run.max_memory, planned)?;
+    let plan = dedup::plan(&rule, &Shape::of(&pool, ctx), &rates);
+    if plan.secs > crate::plan::LONG_SECS {
+        let secs = secs_text(plan.secs);
+        note(&format!("comparing all rows will take about {secs}; `--clusters` looks within clusters only"));
+    }
+    let outcome = CheckedPool::new(&pool, ctx).and_then(|mut checked| {
+        let found = rule.find(&checked, ctx)?;
         let candidates = checked.n_candidates();
         checked.exclude(&found.iter().map(|duplicate| duplicate.row).collect::<Vec<_>>());
         let kept: Vec<usize> = checked.candidates().map(|row| checked.global(row)).collect();
         Ok((checked.facts().fingerprint.clone(), candidates, found, kept))
     });
-    drop(watched);
     let (fingerprint, candidates, found, kept) = outcome.map_err(|error| loaded.explain(error))?;
 
     let labeled: std::collections::HashSet<usize> = loaded.labeled.iter().copied().collect();
     let labeled = |row: usize| labeled.contains(&row);
-    writer.write(&table(loaded, &found, pool.known.scores.as_deref(), labeled))?;
-    if let Some(writer) = kept_writer {
-        let mut columns = row_columns(loaded, &kept);
-        columns.extend(place_columns(loaded, &kept));
-        writer.write(&PicksTable { columns, listed: Listed::Rows })?;
-    }
+    let duplicates = table(loaded, &found, pool.known.scores.as_deref(), labeled);
+    let mut columns = row_columns(loaded, &kept);
+    columns.extend(place_columns(loaded, &kept));
     let (warnings, _) = ctx.take_notes();
     let summary = Summary {
         version: env!("CARGO_PKG_VERSION"),
@@ -84,21 +118,21 @@ pub(crate) fn run(args: DedupArgs) -> Result<ExitCode, Failure> {
         clusters: args.clusters,
         n: loaded.source.n_rows(),
         d: loaded.source.dim(),
-        fingerprint: &fingerprint,
+        fingerprint,
         candidates,
         duplicates: found.len(),
         groups: group_sizes(&found).len(),
-        output: args.output.display().to_string(),
-        kept: args.kept.as_ref().map(|path| path.display().to_string()),
+        output: String::new(),
+        kept: None,
         total_secs: began.elapsed().as_secs_f64(),
         planned_bytes,
-        warnings: &warnings,
-        notes: &loaded.notes,
+        warnings,
+        notes: loaded.notes.clone(),
     };
-    tell(&args, &summary)
+    Ok(Found { summary, duplicates, kept: PicksTable { columns, listed: Listed::Rows } })
 }
 
-fn tell(args: &DedupArgs, summary: &Summary<'_>) -> Result<ExitCode, Failure> {
+fn tell(args: &DedupArgs, summary: &Summary) -> Result<u8, Failure> {
     if !args.say.quiet {
         summary.notes.iter().for_each(|note| messages::note(note));
     }
@@ -122,7 +156,7 @@ fn tell(args: &DedupArgs, summary: &Summary<'_>) -> Result<ExitCode, Failure> {
     if args.say.json {
         messages::print_json(summary)?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(DONE)
 }
 
 /// How many duplicates each row kept has.

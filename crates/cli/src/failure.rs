@@ -1,9 +1,10 @@
 //! Why the program stops: what is wrong, what to do about it, and the exit code.
 
-use std::process::ExitCode;
+/// Exit code of a command that did its work.
+pub(crate) const DONE: u8 = 0;
 
 /// Exit code of a command that did not do its work.
-const FAILED: u8 = 1;
+pub(crate) const FAILED: u8 = 1;
 
 /// Exit code of a command line that cannot be understood.
 const USAGE: u8 = 2;
@@ -13,23 +14,44 @@ pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Why the program stops.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub struct Failure {
     /// What is wrong and where: lower case, no full stop.
-    pub(crate) message: String,
+    pub message: String,
     /// What to do about it.
-    pub(crate) hint: Option<String>,
+    pub hint: Option<String>,
+    /// What kind of trouble it is.
+    pub kind: Kind,
     code: u8,
+}
+
+/// Kinds of trouble, for callers that tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Something given breaks a rule.
+    Value,
+    /// The operating system refuses a file, with its number for that.
+    File(Option<i32>),
+    /// The work needs more memory than it may take.
+    Memory,
+    /// Stopped from outside.
+    Interrupted,
 }
 
 impl Failure {
     /// The work cannot be done.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Failure { message: message.into(), hint: None, code: FAILED }
+        Failure { message: message.into(), hint: None, kind: Kind::Value, code: FAILED }
     }
 
     /// The command line cannot be understood.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Failure { message: message.into(), hint: None, code: USAGE }
+        Failure { message: message.into(), hint: None, kind: Kind::Value, code: USAGE }
+    }
+
+    /// The operating system refuses to do something (`open`, `write`) with a file.
+    pub fn io(action: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        let message = format!("cannot {action} {}: {}", path.display(), without_number(&error.to_string()));
+        Failure { kind: Kind::File(error.raw_os_error()), ..Failure::new(message) }
     }
 
     /// The same with a remedy.
@@ -48,8 +70,8 @@ impl Failure {
     }
 
     /// What the process exits with.
-    pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(self.code)
+    pub(crate) fn exit_code(&self) -> u8 {
+        self.code
     }
 }
 
@@ -63,13 +85,18 @@ impl From<subsel::Error> for Failure {
             subsel::Error::Interrupted => INTERRUPTED,
             _ => FAILED,
         };
-        Failure { message: with_causes(&error), hint: error.hint(), code }
+        let kind = match error {
+            subsel::Error::Interrupted => Kind::Interrupted,
+            subsel::Error::Memory { .. } => Kind::Memory,
+            _ => kind(&error),
+        };
+        Failure { message: with_causes(&error), hint: error.hint(), kind, code }
     }
 }
 
 impl From<subsel_formats::Error> for Failure {
     fn from(error: subsel_formats::Error) -> Self {
-        Failure { message: with_causes(&error), hint: error.hint(), code: FAILED }
+        Failure { message: with_causes(&error), hint: error.hint(), kind: kind(&error), code: FAILED }
     }
 }
 
@@ -83,7 +110,7 @@ impl From<subsel_metrics::Error> for Failure {
                     Judging::Unknown { .. } | Judging::Incomplete { .. } | Judging::Setting { .. } => USAGE,
                     _ => FAILED,
                 };
-                Failure { message: error.to_string(), hint: error.hint(), code }
+                Failure { message: error.to_string(), hint: error.hint(), kind: kind(&error), code }
             }
         }
     }
@@ -94,9 +121,16 @@ impl From<subsel_report::Error> for Failure {
         match error {
             subsel_report::Error::Pool(error) => error.into(),
             subsel_report::Error::File(error) => error.into(),
-            error => Failure { message: with_causes(&error), hint: error.hint(), code: FAILED },
+            error => Failure { message: with_causes(&error), hint: error.hint(), kind: kind(&error), code: FAILED },
         }
     }
+}
+
+/// Trouble with a file, if the operating system is among the causes.
+fn kind(error: &(dyn std::error::Error + 'static)) -> Kind {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    let system = causes.find_map(|error| error.downcast_ref::<std::io::Error>());
+    system.map_or(Kind::Value, |error| Kind::File(error.raw_os_error()))
 }
 
 /// The message and those of its causes, each once.
@@ -119,9 +153,4 @@ pub(crate) fn without_number(text: &str) -> String {
         Some(at) => text[..at].into(),
         None => text.into(),
     }
-}
-
-/// A failure of the operating system about a file.
-pub(crate) fn io(action: &str, path: &std::path::Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("cannot {action} {}: {}", path.display(), without_number(&error.to_string())))
 }

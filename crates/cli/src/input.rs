@@ -8,8 +8,8 @@ use subsel_formats::{Ids, Join, OpenOptions, Opened, Part, RowSource, expand, op
 use subsel_kernels::Dtype;
 
 use crate::args::{DtypeArg, JoinArg, KnownArgs, LabeledBy, ReadArgs};
-use crate::failure::{self, Failure};
-use crate::side::{self, Role, SidePaths, SideRecord};
+use crate::failure::Failure;
+use crate::side::{self, Given, Role, SideRecord, Sides};
 
 /// What to read and how: all that decides which rows a pool has and what is known of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ impl Request {
     }
 
     /// The same with what is known of the rows.
-    pub(crate) fn knowing(self, known: &KnownArgs) -> (Self, SidePaths) {
+    pub(crate) fn knowing(self, known: &KnownArgs) -> (Self, Sides) {
         let KnownArgs {
             labeled,
             labels,
@@ -83,7 +83,7 @@ impl Request {
             labeled_by,
             drop_nonfinite,
         } = known.clone();
-        let side = SidePaths::new([
+        let side = Sides::files([
             // First, since lists of rows may go by them.
             (Role::Ids, ids),
             (Role::Labels, labels),
@@ -105,7 +105,7 @@ pub(crate) fn file_records(paths: &[PathBuf]) -> Result<Vec<FileRecord>, Failure
     files
         .iter()
         .map(|path| {
-            let bytes = std::fs::metadata(path).map_err(|error| failure::io("open", path, &error))?.len();
+            let bytes = std::fs::metadata(path).map_err(|error| Failure::io("open", path, &error))?.len();
             Ok(FileRecord { path: path.display().to_string(), bytes })
         })
         .collect()
@@ -134,9 +134,28 @@ pub(crate) struct Loaded {
     pub(crate) constraints: Constraints,
 }
 
-/// Opens the pool and reads its side files.
-pub(crate) fn load(request: &Request, side: &SidePaths, scratch: Option<&Path>) -> Result<Loaded, Failure> {
-    let Opened { source, ids, parts, notes } = open_pool(request, scratch)?;
+/// What a program that calls a command has in memory already.
+#[derive(Default)]
+pub struct Inputs {
+    /// The pool; else the files named are read.
+    pub pool: Option<Opened>,
+    /// What is known of its rows, beside the files named.
+    pub side: Vec<(Role, Given)>,
+    /// Test rows and their classes.
+    pub test: Option<(Opened, Given)>,
+    /// Rows to be judged: row numbers, or ids.
+    pub picks: Option<Given>,
+}
+
+/// Opens the pool, unless it is in memory, and reads what is known of its rows.
+pub(crate) fn load(
+    request: &Request,
+    side: &Sides,
+    scratch: Option<&Path>,
+    pool: Option<Opened>,
+) -> Result<Loaded, Failure> {
+    let opened = pool.map_or_else(|| open_pool(request, scratch), Ok)?;
+    let Opened { source, ids, parts, notes } = opened;
     let n = source.n_rows();
     let column = request.column.as_deref();
     let mut loaded = Loaded {
@@ -152,36 +171,38 @@ pub(crate) fn load(request: &Request, side: &SidePaths, scratch: Option<&Path>) 
         drop_nonfinite: request.drop_nonfinite,
         constraints: request.constraints.clone(),
     };
-    for (role, path) in side.iter() {
+    for (role, given) in side.iter() {
         let rows = side::Rows { n, ids: loaded.ids.as_ref(), by: request.labeled_by, column };
         let entries = match role {
-            Role::Ids => loaded.ids.insert(side::ids(path, column, n)?).len(),
-            Role::Labels => loaded.known.labels.insert(side::classes(role, path, column, n)?).codes.len(),
-            Role::Groups => loaded.known.groups.insert(side::classes(role, path, column, n)?).codes.len(),
-            Role::Scores => loaded.known.scores.insert(side::numbers(role, path, column, n)?).len(),
-            Role::Costs => loaded.known.costs.insert(side::numbers(role, path, column, n)?).len(),
+            Role::Ids => loaded.ids.insert(side::ids(given, column, n)?).len(),
+            Role::Labels => loaded.known.labels.insert(side::classes(role, given, column, n)?).codes.len(),
+            Role::Groups => loaded.known.groups.insert(side::classes(role, given, column, n)?).codes.len(),
+            Role::Scores => loaded.known.scores.insert(side::numbers(role, given, column, n)?).len(),
+            Role::Costs => loaded.known.costs.insert(side::numbers(role, given, column, n)?).len(),
             Role::Probs | Role::Logits => {
-                let outputs = side::outputs(role, path, column, n, scratch)?;
+                let outputs = side::outputs(role, given, column, n, scratch)?;
                 loaded.known_bytes += outputs_bytes(n, outputs.classes(), request.drop_nonfinite);
                 loaded.known.outputs = Some(outputs.at_temperature(request.temperature.unwrap_or(1.0)));
                 n
             }
             Role::Labeled => {
-                loaded.labeled = rows.read(path)?;
+                loaded.labeled = rows.read(role, given)?;
                 loaded.labeled.len()
             }
             Role::Exclude => {
-                loaded.excluded = rows.read(path)?;
+                loaded.excluded = rows.read(role, given)?;
                 loaded.excluded.len()
             }
+            // They are read where they are judged.
+            Role::Picks => continue,
         };
         // In the pool and in its checked copy; names of classes pass through memory once as text.
         loaded.known_bytes += match role {
             Role::Labels | Role::Groups => 56 * entries as u64,
             Role::Scores | Role::Costs => 24 * entries as u64,
-            Role::Labeled | Role::Exclude | Role::Ids | Role::Probs | Role::Logits => 0,
+            Role::Labeled | Role::Exclude | Role::Ids | Role::Probs | Role::Logits | Role::Picks => 0,
         };
-        loaded.side_files.push(side::record(role, path, entries)?);
+        loaded.side_files.push(side::record(role, given, entries)?);
     }
     Ok(loaded)
 }
@@ -193,6 +214,9 @@ fn outputs_bytes(n: usize, classes: usize, drops_rows: bool) -> u64 {
 }
 
 fn open_pool(request: &Request, scratch: Option<&Path>) -> Result<Opened, Failure> {
+    if request.files.is_empty() {
+        return Err(Failure::usage("there is no pool to read").hint("name its files, such as embeddings.npy"));
+    }
     let paths: Vec<PathBuf> = request.files.iter().map(|file| PathBuf::from(&file.path)).collect();
     let options = OpenOptions {
         column: request.column.clone(),

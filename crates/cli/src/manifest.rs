@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use subsel_formats::AtomicFile;
 
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::input::Request;
 use crate::side::SideRecord;
 
@@ -92,7 +92,7 @@ pub(crate) fn locate(path: &str, dir: &Path) -> PathBuf {
 impl Manifest {
     /// Reads a manifest.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let text = fs::read(path).map_err(|error| failure::io("open", path, &error))?;
+        let text = fs::read(path).map_err(|error| Failure::io("open", path, &error))?;
         serde_json::from_slice(&text).map_err(|error| {
             Failure::new(format!(
                 "{} is not a manifest of subsel {}: {error}",
@@ -106,7 +106,7 @@ impl Manifest {
     /// Writes it whole.
     pub(crate) fn write(&self, mut file: AtomicFile) -> Result<(), Failure> {
         let path = file.path().to_owned();
-        let failed = |error: std::io::Error| failure::io("write", &path, &error);
+        let failed = |error: std::io::Error| Failure::io("write", &path, &error);
         serde_json::to_writer_pretty(&mut file, self).map_err(|error| failed(error.into()))?;
         file.write_all(b"\n").map_err(failed)?;
         Ok(file.commit()?)

@@ -1,13 +1,11 @@
 //! `subsel methods`: what there is, from the library's one list.
 
-use std::process::ExitCode;
-
 use serde::Serialize;
 use serde_json::{Map, Value};
 use subsel::{Entry, MethodInfo, grammar, registry};
 
 use crate::args::MethodsArgs;
-use crate::failure::Failure;
+use crate::failure::{DONE, Failure};
 use crate::messages::{self, wrapped};
 
 const WIDTH: usize = 100;
@@ -44,7 +42,7 @@ struct Methods {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: MethodsArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: MethodsArgs) -> Result<u8, Failure> {
     match &args.name {
         None if args.json => messages::print_json(&Methods { methods: registry::all().iter().map(method).collect() })?,
         None => messages::print(&list())?,
@@ -53,7 +51,7 @@ pub(crate) fn run(args: MethodsArgs) -> Result<ExitCode, Failure> {
             if args.json { messages::print_json(&method(entry))? } else { messages::print(&page(entry))? }
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(DONE)
 }
 
 fn find(name: &str) -> Result<&'static Entry, Failure> {

@@ -9,7 +9,7 @@ use subsel_formats::{AtomicFile, Column, Ids, Listed, PicksTable, PicksWriter};
 use crate::failure::Failure;
 use crate::input::{Loaded, Request};
 use crate::manifest;
-use crate::side::SidePaths;
+use crate::side::Sides;
 
 /// Where a selection goes.
 pub(crate) struct Targets {
@@ -30,14 +30,14 @@ pub(crate) struct Writers {
 
 impl Targets {
     /// The outputs asked for; none may be another, or an input.
-    pub(crate) fn new(output: &Path, rest: Option<&Path>, pool: &Request, side: &SidePaths) -> Result<Self, Failure> {
+    pub(crate) fn new(output: &Path, rest: Option<&Path>, pool: &Request, side: &Sides) -> Result<Self, Failure> {
         let targets = Targets {
             output: output.to_owned(),
             manifest: manifest::path_beside(output),
             rest: rest.map(Path::to_owned),
         };
         let files = pool.files.iter().map(|file| PathBuf::from(&file.path));
-        let sides = side.iter().map(|(_, path)| path.to_owned());
+        let sides = side.paths().map(|(_, path)| path.to_owned());
         let read: Vec<PathBuf> = files.chain(sides).filter_map(|path| fs::canonicalize(path).ok()).collect();
         let mut written: Vec<PathBuf> = Vec::new();
         for path in targets.all() {
@@ -123,7 +123,12 @@ impl Writers {
         duplicates: &[usize],
         manifest: &manifest::Manifest,
     ) -> Result<(), Failure> {
-        self.picks.write(&picks_table(loaded, picks, &targets.output))?;
+        let detail = match &targets.output {
+            path if Targets::is_list(path) => Detail::List,
+            path if Targets::is_structured(path) => Detail::Facts,
+            _ => Detail::Words,
+        };
+        self.picks.write(&picks_table(loaded, picks, detail))?;
         if let (Some(writer), Some(path)) = (self.rest, &targets.rest) {
             writer.write(&rest_table(loaded, picks, duplicates, path))?;
         }
@@ -131,17 +136,28 @@ impl Writers {
     }
 }
 
+/// How much is told of each pick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Which row it is.
+    List,
+    /// Score, and reason in words.
+    Words,
+    /// Score, and reason as facts with names.
+    Facts,
+}
+
 /// The picks of one or several selections as columns.
-fn picks_table(loaded: &Loaded, selections: &[(Option<usize>, &Selection)], path: &Path) -> PicksTable {
+pub(crate) fn picks_table(loaded: &Loaded, selections: &[(Option<usize>, &Selection)], detail: Detail) -> PicksTable {
     let picks = || selections.iter().flat_map(|(_, selection)| &selection.picks);
     let rows: Vec<usize> = picks().map(|pick| pick.row).collect();
     let ranks = selections.iter().flat_map(|(_, selection)| 1..=selection.picks.len() as u64).collect();
     let mut columns = vec![column("rank", Column::U64(ranks))];
     columns.extend(row_columns(loaded, &rows));
-    if !Targets::is_list(path) {
+    if detail != Detail::List {
         columns.push(column("score", Column::F64(picks().map(|pick| pick.score).collect())));
         let text: Vec<String> = picks().map(|pick| pick.reason.to_string()).collect();
-        let reason = match Targets::is_structured(path) {
+        let reason = match detail == Detail::Facts {
             true => Column::Json { text, values: picks().map(|pick| serde_json::json!(pick.reason)).collect() },
             false => Column::Text(text),
         };

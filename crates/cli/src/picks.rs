@@ -7,14 +7,16 @@ use subsel::CheckedPool;
 use subsel_formats::{Ids, SideColumn, SideOptions, read_column};
 
 use crate::args::{KnownArgs, LabeledBy, ReadArgs};
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::manifest::{Manifest, locate, path_beside};
 use crate::messages::count;
-use crate::side::{self, Role};
+use crate::side::{self, Given, Role};
 
 /// A table of picks, or a list of rows that somebody else chose.
-pub(crate) struct Picks<'a> {
-    path: &'a Path,
+pub(crate) struct Picks {
+    given: Given,
+    /// What messages call them.
+    pub(crate) name: String,
     /// The manifest beside the table, where there is one.
     pub(crate) manifest: Option<Manifest>,
     /// The same as it is written.
@@ -32,18 +34,23 @@ pub(crate) struct Block {
     pub(crate) entries: Vec<usize>,
 }
 
-impl<'a> Picks<'a> {
+impl Picks {
+    /// Rows in memory.
+    pub(crate) fn of(given: Given) -> Self {
+        Picks { name: "the picks".into(), given, manifest: None, text: None }
+    }
+
     /// Reads the manifest beside the table.
-    pub(crate) fn open(path: &'a Path) -> Result<Self, Failure> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let beside = path_beside(path);
         let (manifest, text) = match beside.is_file() {
             true => {
-                let text = fs::read_to_string(&beside).map_err(|error| failure::io("open", &beside, &error))?;
+                let text = fs::read_to_string(&beside).map_err(|error| Failure::io("open", &beside, &error))?;
                 (Some(Manifest::read(&beside)?), Some(text))
             }
             false => (None, None),
         };
-        Ok(Picks { path, manifest, text })
+        Ok(Picks { name: path.display().to_string(), given: Given::File(path.to_owned()), manifest, text })
     }
 
     /// What to read and what is known: as typed, and where nothing was said as the manifest has it. A list of rows that is
@@ -53,14 +60,14 @@ impl<'a> Picks<'a> {
         read: ReadArgs,
         known: KnownArgs,
     ) -> Result<(ReadArgs, KnownArgs, Vec<String>), Failure> {
-        let Some(manifest) = &self.manifest else {
-            return match read.inputs.is_empty() {
-                true => Err(self.no_pool()),
-                false => Ok((read, known, Vec::new())),
+        let (Some(manifest), Some(path)) = (&self.manifest, self.given.path()) else {
+            return match self.given.path().filter(|_| read.inputs.is_empty()) {
+                Some(path) => Err(no_pool(path)),
+                None => Ok((read, known, Vec::new())),
             };
         };
         let then = &manifest.pool;
-        let dir = self.path.parent().unwrap_or(Path::new(""));
+        let dir = path.parent().unwrap_or(Path::new(""));
         let inputs = match read.inputs.is_empty() {
             true => then.files.iter().map(|file| locate(&file.path, dir)).collect(),
             false => read.inputs,
@@ -98,26 +105,20 @@ impl<'a> Picks<'a> {
         Ok((read, known, notes))
     }
 
-    fn no_pool(&self) -> Failure {
-        let (picks, beside) = (self.path.display(), path_beside(self.path));
-        Failure::usage(format!("there is no {} to say which pool {picks} is of", beside.display()))
-            .hint("`--pool FILE` names it")
-    }
-
     /// Reads the picks: one block for each value of a column `budget`, or of the manifest's budgets where the picks for one
     /// are the first of those for another.
     pub(crate) fn blocks(&self, n: usize, ids: Option<&Ids>, by: Option<LabeledBy>) -> Result<Vec<Block>, Failure> {
-        let path = self.path;
-        let rows = rows(path, n, ids, by)?;
+        let rows = rows(&self.given, n, ids, by)?;
         if rows.is_empty() {
-            return Err(Failure::new(format!("{} names no rows", path.display())));
+            return Err(Failure::new(format!("{}: there are no rows", self.name)));
         }
         self.check_hash(&rows)?;
         let block = |budget, entries: Vec<usize>| {
             let rows = entries.iter().map(|entry| rows[*entry]).collect();
             Block { budget, rows, entries }
         };
-        let blocks: Vec<Block> = match budgets(path)? {
+        let budgets = self.given.path().map(budgets).transpose()?.flatten();
+        let blocks: Vec<Block> = match budgets {
             Some(budgets) => {
                 let mut all = budgets.clone();
                 all.sort_unstable();
@@ -140,7 +141,7 @@ impl<'a> Picks<'a> {
             let mut sorted = block.rows.clone();
             sorted.sort_unstable();
             if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-                let message = format!("{} names row {} twice", path.display(), count(pair[0]));
+                let message = format!("{}: row {} is there twice", self.name, count(pair[0]));
                 return Err(Failure::new(message).hint("picks for several budgets are told apart by a column `budget`"));
             }
         }
@@ -149,12 +150,12 @@ impl<'a> Picks<'a> {
 
     /// A table that was changed has no manifest to go by.
     fn check_hash(&self, rows: &[usize]) -> Result<(), Failure> {
-        match &self.manifest {
-            Some(manifest) if subsel::rows_hash(rows.iter().copied()) != manifest.picks_hash => {
-                let (picks, beside) = (self.path.display(), path_beside(self.path));
+        match (&self.manifest, self.given.path()) {
+            (Some(manifest), Some(path)) if subsel::rows_hash(rows.iter().copied()) != manifest.picks_hash => {
                 let what = format!(
-                    "{picks} does not hold the picks of {}: it was changed or written by another run",
-                    beside.display()
+                    "{} does not hold the picks of {}: it was changed or written by another run",
+                    self.name,
+                    path_beside(path).display()
                 );
                 Err(Failure::new(what).hint("select again, or move the manifest away to take the rows as they are"))
             }
@@ -192,8 +193,8 @@ impl<'a> Picks<'a> {
             [first, .., last] => format!("{first} to {last}"),
             [] => "other files".to_owned(),
         };
-        let (picks, beside) = (self.path.display(), path_beside(self.path));
-        Failure::new(format!("{picks} was not picked from this pool: {detail}")).hint(format!(
+        let beside = self.given.path().map(path_beside).unwrap_or_default();
+        Failure::new(format!("{} was not picked from this pool: {detail}", self.name)).hint(format!(
             "the picks were made from {from}; a copy of them without {} beside it is taken as rows of any pool",
             beside.display()
         ))
@@ -203,8 +204,7 @@ impl<'a> Picks<'a> {
     pub(crate) fn local(&self, pool: &CheckedPool<'_>, rows: &[usize]) -> Result<Vec<usize>, Failure> {
         let of = |row: &usize| {
             pool.local(*row).ok_or_else(|| {
-                let message =
-                    format!("{} names row {row}, which holds values that are not finite", self.path.display());
+                let message = format!("{}: row {row} holds values that are not finite", self.name);
                 Failure::new(message).hint("such rows were left out of the pool, and cannot have been picked from it")
             })
         };
@@ -212,17 +212,22 @@ impl<'a> Picks<'a> {
     }
 }
 
-fn rows(path: &Path, n: usize, ids: Option<&Ids>, by: Option<LabeledBy>) -> Result<Vec<usize>, Failure> {
-    let file = read_column(path, &SideOptions { column: None, prefer: vec!["row".into()] });
+/// A failure that asks for the pool.
+fn no_pool(path: &Path) -> Failure {
+    let (picks, beside) = (path.display(), path_beside(path));
+    Failure::usage(format!("there is no {} to say which pool {picks} is of", beside.display()))
+        .hint("`--pool FILE` names it")
+}
+
+fn rows(given: &Given, n: usize, ids: Option<&Ids>, by: Option<LabeledBy>) -> Result<Vec<usize>, Failure> {
     // Tables of ours have a column of rows, and npy holds rows only: what other lists hold is found out as for `--labeled`.
-    let is_rows = match &file {
-        Ok(file) => {
-            file.column.as_deref() == Some("row") || path.extension().is_some_and(|extension| extension == "npy")
-        }
-        Err(_) => false,
-    };
+    let is_rows = given.path().is_some_and(|path| {
+        let file = read_column(path, &SideOptions { column: None, prefer: vec!["row".into()] });
+        let is_npy = || path.extension().is_some_and(|extension| extension == "npy");
+        file.is_ok_and(|file| file.column.as_deref() == Some("row") || is_npy())
+    });
     let by = if is_rows { Some(LabeledBy::Row) } else { by };
-    side::Rows { n, ids, by, column: None }.read(path)
+    side::Rows { n, ids, by, column: None }.read(Role::Picks, given)
 }
 
 /// The column `budget` of a table, if it has one.

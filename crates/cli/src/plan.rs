@@ -1,17 +1,16 @@
 //! `subsel plan`: passes, time and peak memory of a selection, told before it starts.
 
-use std::process::ExitCode;
-
 use serde::Serialize;
 use subsel::plan::{Plan, Rates, Shape, bytes_text, plan, secs_text};
 use subsel::{Context, Entry, Pool, Selector, parse_method, registry};
 
 use crate::advise::{self, AUTO};
 use crate::args::PlanArgs;
-use crate::failure::Failure;
-use crate::input::{Request, load};
+use crate::failure::{DONE, Failure};
+use crate::input::{Loaded, Request, load};
 use crate::memory;
 use crate::messages::{self, count, counted};
+use crate::run::rates;
 use crate::usage::{self, Chosen};
 
 /// Runs longer than this announce themselves and name a cheaper form.
@@ -24,26 +23,68 @@ const THINNED: usize = 10;
 #[derive(Serialize)]
 struct Report<'a> {
     #[serde(flatten)]
-    first: &'a Plan,
+    first: Option<&'a Plan>,
     /// Bytes a run may take.
     allowed_bytes: u64,
     plans: &'a [Plan],
 }
 
+/// What plans were made for.
+pub(crate) struct Planned {
+    pub(crate) plans: Vec<Plan>,
+    /// What more memory would bring, and what is long.
+    pub(crate) notes: Vec<String>,
+    shape: Shape,
+    threads: usize,
+    allowed_bytes: u64,
+}
+
+impl Planned {
+    /// The JSON plan.
+    pub(crate) fn json(&self) -> impl Serialize {
+        let first = self.plans.first();
+        Report { first, allowed_bytes: self.allowed_bytes, plans: &self.plans }
+    }
+}
+
 /// Runs the command.
-pub(crate) fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
-    let budgets = usage::budgets(args.n.as_deref(), &args.other_tools)?;
+pub(crate) fn run(args: PlanArgs) -> Result<u8, Failure> {
+    // Known before any file is opened.
+    usage::budgets(args.n.as_deref(), &args.other_tools)?;
     let (request, side) = Request::new(&args.read)?.knowing(&args.known);
     let mut ctx = args.run.context()?;
-    let mut loaded = load(&request, &side, args.read.scratch.as_deref())?;
+    let loaded = load(&request, &side, args.read.scratch.as_deref(), None)?;
+    let note = |text: &str| {
+        if !args.json {
+            messages::note(text);
+        }
+    };
+    let planned = make(&args, loaded, &mut ctx, &note)?;
+    if args.json {
+        messages::print_json(&planned.json())?;
+    } else {
+        messages::print(&text(&args, &planned))?;
+        planned.notes.iter().for_each(|line| messages::note(line));
+    }
+    Ok(DONE)
+}
+
+/// Makes the plans.
+pub(crate) fn make(
+    args: &PlanArgs,
+    mut loaded: Loaded,
+    ctx: &mut Context,
+    note: &dyn Fn(&str),
+) -> Result<Planned, Failure> {
+    let budgets = usage::budgets(args.n.as_deref(), &args.other_tools)?;
     let candidates = loaded.candidates();
     let (loaded, pool) = loaded.pool();
-    let rates = Rates::measure(&ctx);
-    let shape = Shape::of(&pool, &ctx);
-    let (mut plans, mut sooner) = (Vec::new(), Vec::new());
+    let rates = rates(ctx);
+    let shape = Shape::of(&pool, ctx);
+    let (mut plans, mut sooner, mut long) = (Vec::new(), Vec::new(), Vec::new());
     for budget in budgets {
         let budget = budget.resolve(candidates)?;
-        for Chosen { selector, bytes: choosing, .. } in selectors(&args, &pool, budget, loaded.bytes(), &mut ctx)? {
+        for Chosen { selector, bytes: choosing, .. } in selectors(args, &pool, budget, loaded.bytes(), ctx, note)? {
             let planned = |cache_bytes| {
                 let mut plan = plan(&*selector, &Shape { cache_bytes, ..shape }, budget, &rates);
                 plan.peak_bytes = choosing.max(plan.peak_bytes + loaded.bytes());
@@ -52,6 +93,9 @@ pub(crate) fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
             let least = planned(0).peak_bytes;
             let plan = planned(memory::cache_bytes(least, args.run.max_memory));
             let roomy = planned(u64::MAX);
+            if plan.secs > LONG_SECS {
+                long.push(long_run(&*selector, &shape, plan.budget, &rates, plan.secs));
+            }
             if roomy.secs < plan.secs / 2.0 && roomy.peak_bytes < memory::available() {
                 sooner.push(format!(
                     "{} takes about {} with `--max-memory {}`",
@@ -63,11 +107,9 @@ pub(crate) fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
             plans.push(plan);
         }
     }
-    tell(&args, &ctx, &shape, &rates, &plans)?;
-    if !args.json {
-        sooner.iter().for_each(|line| messages::note(line));
-    }
-    Ok(ExitCode::SUCCESS)
+    let notes = [long, sooner].concat();
+    let threads = ctx.threads().current_num_threads();
+    Ok(Planned { plans, notes, shape, threads, allowed_bytes: memory::allowed(args.run.max_memory) })
 }
 
 /// The methods asked for: named, all, or the default.
@@ -77,14 +119,15 @@ fn selectors(
     budget: usize,
     beside: u64,
     ctx: &mut Context,
+    note: &dyn Fn(&str),
 ) -> Result<Vec<Chosen>, Failure> {
     let mut all = Vec::new();
     let auto = [AUTO.to_owned()];
     for text in if args.method.is_empty() { &auto[..] } else { &args.method } {
         if text == AUTO {
             let chosen = advise::choose(None, pool, budget, (args.run.max_memory, beside), ctx)?;
-            if let (Some(reason), false) = (&chosen.default_reason, args.json) {
-                messages::note(&format!("method {}: {reason}", chosen.selector.text()));
+            if let Some(reason) = &chosen.default_reason {
+                note(&format!("method {}: {reason}", chosen.selector.text()));
             }
             all.push(chosen);
         } else if text == "all" {
@@ -98,16 +141,13 @@ fn selectors(
     Ok(all)
 }
 
-fn tell(args: &PlanArgs, ctx: &Context, shape: &Shape, rates: &Rates, plans: &[Plan]) -> Result<(), Failure> {
-    let allowed_bytes = memory::allowed(args.run.max_memory);
-    if args.json {
-        let Some(first) = plans.first() else { return Ok(()) };
-        return messages::print_json(&Report { first, allowed_bytes, plans });
-    }
+/// The plans for people.
+pub(crate) fn text(args: &PlanArgs, planned: &Planned) -> String {
+    let Planned { plans, shape, threads, allowed_bytes, .. } = planned;
     let mut rows = vec![["method", "picks", "passes", "time", "peak memory", ""].map(str::to_owned).to_vec()];
     for plan in plans {
         let fits =
-            if plan.peak_bytes > allowed_bytes { "more than allowed".into() } else { missing(args, &plan.method) };
+            if plan.peak_bytes > *allowed_bytes { "more than allowed".into() } else { missing(args, &plan.method) };
         rows.push(vec![
             plan.method.clone(),
             count(plan.budget),
@@ -117,22 +157,15 @@ fn tell(args: &PlanArgs, ctx: &Context, shape: &Shape, rates: &Rates, plans: &[P
             fits,
         ]);
     }
-    let threads = ctx.threads().current_num_threads();
     let mut text = format!(
         "{} rows of {} values, {}, {} allowed\n\n",
         count(shape.n),
         shape.dim,
-        counted(threads, "thread"),
-        bytes_text(allowed_bytes)
+        counted(*threads, "thread"),
+        bytes_text(*allowed_bytes)
     );
     text.push_str(&messages::table(&rows));
-    messages::print(&text)?;
-    for plan in plans.iter().filter(|plan| plan.secs > LONG_SECS) {
-        if let Ok(selector) = parse_method(&plan.method) {
-            messages::note(&long_run(&*selector, shape, plan.budget, rates, plan.secs));
-        }
-    }
-    Ok(())
+    text
 }
 
 /// What a method needs that the command line does not give.

@@ -1,5 +1,6 @@
 //! A selection as the program makes it: settings, memory limit, progress, interruption, several budgets.
 
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -10,27 +11,43 @@ use subsel::{Budget, CheckedPool, Context, Pool, Selection, Selector, Settings, 
 use crate::args::RunArgs;
 use crate::failure::{Failure, INTERRUPTED};
 use crate::input::Loaded;
-use crate::{memory, messages};
+use crate::memory;
 
 /// A context for these options, stopped by Ctrl-C.
 ///
 /// `SUBSEL_ISA` chooses an instruction set, to show that the picks are the same on all.
 pub(crate) fn context(seed: u64, threads: Option<usize>, block_rows: Option<usize>) -> Result<Context, Failure> {
+    let ctx = quiet_context(seed, threads, block_rows)?;
+    stop_on_signals(&ctx)?;
+    Ok(ctx)
+}
+
+/// The same for a caller that handles signals itself.
+pub(crate) fn quiet_context(seed: u64, threads: Option<usize>, block_rows: Option<usize>) -> Result<Context, Failure> {
     let isa = match std::env::var("SUBSEL_ISA") {
         Ok(name) if !name.is_empty() => {
             Some(name.parse().map_err(|message: String| Failure::usage(format!("SUBSEL_ISA: {message}")))?)
         }
         _ => None,
     };
-    let ctx = Context::new(&Settings { seed, threads, isa, block_rows, cache_bytes: None })?;
-    stop_on_signals(&ctx)?;
-    Ok(ctx)
+    Ok(Context::new(&Settings { seed, threads, isa, block_rows, cache_bytes: None })?)
+}
+
+/// What this machine does in a second, measured once.
+pub(crate) fn rates(ctx: &Context) -> Rates {
+    static RATES: OnceLock<Rates> = OnceLock::new();
+    *RATES.get_or_init(|| Rates::measure(ctx))
 }
 
 impl RunArgs {
     /// The context of these options.
     pub(crate) fn context(&self) -> Result<Context, Failure> {
         context(self.seed, self.threads, self.block_rows)
+    }
+
+    /// The same for a caller that handles signals itself.
+    pub(crate) fn quiet_context(&self) -> Result<Context, Failure> {
+        quiet_context(self.seed, self.threads, self.block_rows)
     }
 }
 
@@ -108,9 +125,10 @@ impl Order<'_> {
         dedup: Option<f64>,
         ctx: &mut Context,
         limit: &MemoryLimit,
+        note: &dyn Fn(&str),
     ) -> Result<u64, Failure> {
         let shape = Shape::of(pool, ctx);
-        let rates = Rates::measure(ctx);
+        let rates = rates(ctx);
         let runs = self.runs(loaded.candidates())?;
         let (constraints, most) = (&loaded.constraints, runs.iter().copied().max().unwrap_or(0));
         let depth = |budget| constraints.depth(self.selector, budget, loaded.candidates());
@@ -127,7 +145,7 @@ impl Order<'_> {
         let (plans, _) = planned(&shape);
         let secs: f64 = plans.iter().map(|plan| plan.secs).sum();
         if let (true, Some(&budget)) = (secs > crate::plan::LONG_SECS, runs.iter().max()) {
-            messages::note(&crate::plan::long_run(self.selector, &shape, budget, &rates, secs));
+            note(&crate::plan::long_run(self.selector, &shape, budget, &rates, secs));
         }
         Ok(need)
     }

@@ -1,72 +1,112 @@
 //! `subsel select`: picks, their manifest and a summary.
 
-use std::process::ExitCode;
 use std::time::Instant;
 
-use subsel::{Budget, Context, Pool};
+use subsel::{Budget, Context, Pool, Selection};
 
 use crate::advise::{self, AUTO};
 use crate::args::SelectArgs;
-use crate::failure::{Failure, INTERRUPTED};
+use crate::failure::{DONE, Failure, INTERRUPTED};
 use crate::input::{Loaded, Request, load};
 use crate::manifest::{BudgetRecord, Manifest, MethodRecord};
 use crate::output::Targets;
 use crate::run::{Made, MemoryLimit, Order, check_pool};
+use crate::side::Sides;
 use crate::summary::{Measured, tell};
 use crate::usage::{self, Chosen};
 use crate::{messages, progress};
 
+/// A selection made: all there is to write and to tell.
+pub(crate) struct Selected {
+    pub(crate) loaded: Loaded,
+    pub(crate) made: Made,
+    /// What the manifest says, but for the files written.
+    pub(crate) manifest: Manifest,
+    /// Near-duplicates left out.
+    pub(crate) duplicates: Vec<usize>,
+    /// Whether picks for several budgets stand in one table.
+    apart: bool,
+    check_secs: f64,
+    planned_bytes: u64,
+}
+
+impl Selected {
+    /// The selections, each with its budget where a column tells them apart.
+    pub(crate) fn selections(&self) -> Vec<(Option<usize>, &Selection)> {
+        let selections = self.made.selections.iter().zip(&self.made.asked);
+        selections.map(|(selection, budget)| (self.apart.then_some(*budget), selection)).collect()
+    }
+}
+
 /// Runs the command.
-pub(crate) fn run(args: SelectArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: SelectArgs) -> Result<u8, Failure> {
     let began = Instant::now();
+    let (budgets, request, side) = understand(&args)?;
+    let targets = Targets::new(&args.output, args.rest.as_deref(), &request, &side)?;
+    let writers = targets.begin(args.say.force)?;
+    let mut ctx = args.run.context()?;
+    let loaded = load(&request, &side, args.read.scratch.as_deref(), None)?;
+    let watched = progress::watch(&mut ctx, args.say.quiet);
+    let note = |text: &str| {
+        if !args.say.quiet {
+            messages::note(text);
+        }
+    };
+    let bytes = targets.rest_bytes(&loaded);
+    let mut selected = select(&args, (budgets, request), loaded, (began, bytes), &mut ctx, &note)?;
+    drop(watched);
+
+    let manifest = &mut selected.manifest;
+    manifest.rest = targets.rest.as_ref().map(|path| path.display().to_string());
+    manifest.output = targets.output.display().to_string();
+    let (loaded, made, manifest) = (&selected.loaded, &selected.made, &selected.manifest);
+    writers.write(&targets, loaded, &selected.selections(), &selected.duplicates, manifest)?;
+    let measured = Measured {
+        total_secs: began.elapsed().as_secs_f64(),
+        check_secs: selected.check_secs,
+        planned_bytes: selected.planned_bytes,
+        threads: ctx.threads().current_num_threads(),
+        isa: ctx.kernels().isa(),
+    };
+    tell(&args, manifest, &targets, made, &measured)?;
+    Ok(if manifest.complete { DONE } else { INTERRUPTED })
+}
+
+/// What the options mean, before any file is opened.
+pub(crate) fn understand(args: &SelectArgs) -> Result<(Vec<Budget>, Request, Sides), Failure> {
     // A budget of costs needs no count.
     let all = args.constraints.cost_budget.map(|_| "100%");
     let budgets = usage::budgets(args.n.as_deref().or(all), &args.other_tools)?;
     if let Some(text) = args.method.as_deref().filter(|text| *text != AUTO) {
-        // A name that is no method is known before any file is opened.
         usage::method(text)?;
     }
     let (request, side) = Request::new(&args.read)?.knowing(&args.known);
     let constraints = args.constraints.constraints()?;
-    let request = Request { dedup: args.dedup, constraints, ..request };
-    let targets = Targets::new(&args.output, args.rest.as_deref(), &request, &side)?;
-    let writers = targets.begin(args.say.force)?;
-    let mut ctx = args.run.context()?;
-    let mut loaded = load(&request, &side, args.read.scratch.as_deref())?;
-    let (loaded, pool) = loaded.pool();
-    let chosen = choose(&args, loaded, &pool, &budgets, &mut ctx)?;
+    Ok((budgets, Request { dedup: args.dedup, constraints, ..request }, side))
+}
+
+/// Picks. It began at some time, and writing will take `output_bytes`.
+pub(crate) fn select(
+    args: &SelectArgs,
+    (budgets, request): (Vec<Budget>, Request),
+    mut loaded: Loaded,
+    (began, output_bytes): (Instant, u64),
+    ctx: &mut Context,
+    note: &dyn Fn(&str),
+) -> Result<Selected, Failure> {
+    let (opened, pool) = loaded.pool();
+    let chosen = choose(args, opened, &pool, &budgets, ctx, note)?;
     let order = Order { selector: &*chosen.selector, budgets: &budgets };
-    let limit = MemoryLimit { max_memory: args.run.max_memory, output_bytes: targets.rest_bytes(loaded) };
-    let planned_bytes = order.check_plan(loaded, &pool, request.dedup, &mut ctx, &limit)?.max(chosen.bytes);
-
-    let watched = progress::watch(&mut ctx, args.say.quiet);
-    let outcome = check_pool(&pool, request.dedup, &mut ctx).and_then(|(checked, duplicates)| {
+    let limit = MemoryLimit { max_memory: args.run.max_memory, output_bytes };
+    let planned_bytes = order.check_plan(opened, &pool, request.dedup, ctx, &limit, note)?.max(chosen.bytes);
+    let outcome = check_pool(&pool, request.dedup, ctx).and_then(|(checked, duplicates)| {
         let check_secs = began.elapsed().as_secs_f64();
-        Ok((check_secs, checked.n_candidates(), duplicates, order.select(&checked, &mut ctx)?))
+        Ok((check_secs, checked.n_candidates(), duplicates, order.select(&checked, ctx)?))
     });
-    drop(watched);
-    let (check_secs, candidates, duplicates, made) = outcome.map_err(|error| loaded.explain(error))?;
-
-    let manifest = Manifest {
-        seed: args.run.seed,
-        candidates,
-        rest: targets.rest.as_ref().map(|path| path.display().to_string()),
-        output: targets.output.display().to_string(),
-        ..describe(request, loaded, &chosen, &order, &made)
-    };
+    let (check_secs, candidates, duplicates, made) = outcome.map_err(|error| opened.explain(error))?;
+    let manifest = Manifest { seed: args.run.seed, candidates, ..describe(request, opened, &chosen, &order, &made) };
     let apart = order.has_budget_column();
-    let selections = made.selections.iter().zip(&made.asked);
-    let selections: Vec<_> = selections.map(|(selection, budget)| (apart.then_some(*budget), selection)).collect();
-    writers.write(&targets, loaded, &selections, &duplicates, &manifest)?;
-    let measured = Measured {
-        total_secs: began.elapsed().as_secs_f64(),
-        check_secs,
-        planned_bytes,
-        threads: ctx.threads().current_num_threads(),
-        isa: ctx.kernels().isa(),
-    };
-    tell(&args, &manifest, &targets, &made, &measured)?;
-    Ok(if manifest.complete { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) })
+    Ok(Selected { made, manifest, duplicates, apart, check_secs, planned_bytes, loaded })
 }
 
 /// The method named, or what the evidence speaks for, which is told.
@@ -76,13 +116,14 @@ fn choose(
     pool: &Pool<'_>,
     budgets: &[Budget],
     ctx: &mut Context,
+    note: &dyn Fn(&str),
 ) -> Result<Chosen, Failure> {
     let limit = (args.run.max_memory, loaded.bytes());
     let candidates = loaded.candidates();
     let resolved = budgets.iter().map(|budget| budget.resolve(candidates)).collect::<Result<Vec<_>, _>>()?;
     let chosen = advise::choose(args.method.as_deref(), pool, resolved.into_iter().max().unwrap_or(1), limit, ctx)?;
-    if let (Some(reason), false) = (&chosen.default_reason, args.say.quiet) {
-        messages::note(&format!("method {}: {reason} (`subsel advise` tells more)", chosen.selector.text()));
+    if let Some(reason) = &chosen.default_reason {
+        note(&format!("method {}: {reason} (`subsel advise` tells more)", chosen.selector.text()));
     }
     Ok(chosen)
 }

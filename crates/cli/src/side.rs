@@ -1,4 +1,5 @@
-//! Side files: lists of rows, labels, groups, scores and ids, checked against the pool they belong to.
+//! What is known of the rows: lists of rows, labels, groups, scores and ids, from files or from memory, checked against the
+//! pool they belong to.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -8,32 +9,57 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use subsel::{Classes, OutputKind, Outputs};
-use subsel_formats::{Ids, OpenOptions, SideColumn, SideFile, SideOptions, open, read_column};
+use subsel_formats::{Ids, OpenOptions, RowSource, SideColumn, SideFile, SideOptions, open, read_column};
 use subsel_kernels::{Block, Kernels};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::args::LabeledBy;
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::messages::{count, counted};
 
 /// What a side file tells of the rows; each is an option of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Role {
+pub enum Role {
+    /// Rows labeled already.
     Labeled,
+    /// A class per row.
     Labels,
+    /// A group per row.
     Groups,
+    /// A number per row.
     Scores,
+    /// A cost per row.
     Costs,
+    /// The probability of every class, per row.
     Probs,
+    /// The same before softmax.
     Logits,
+    /// Rows never to be picked.
     Exclude,
+    /// A name per row.
     Ids,
+    /// Rows to be judged; no option has this name.
+    Picks,
 }
 
 impl Role {
+    /// All there are.
+    pub const ALL: [Role; 10] = [
+        Role::Labeled,
+        Role::Labels,
+        Role::Groups,
+        Role::Scores,
+        Role::Costs,
+        Role::Probs,
+        Role::Logits,
+        Role::Exclude,
+        Role::Ids,
+        Role::Picks,
+    ];
+
     /// The name of the option.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Role::Labeled => "labeled",
             Role::Labels => "labels",
@@ -44,22 +70,76 @@ impl Role {
             Role::Logits => "logits",
             Role::Exclude => "exclude",
             Role::Ids => "ids",
+            Role::Picks => "picks",
         }
     }
 }
 
-/// The side files to read, in the order in which they are read.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SidePaths(Vec<(Role, PathBuf)>);
+/// Where something is known from.
+pub enum Given {
+    /// A file.
+    File(PathBuf),
+    /// Values in memory: one per row, or a list of rows.
+    Column(SideColumn),
+    /// A matrix in memory, one row per row of the pool.
+    Matrix(Box<dyn RowSource>),
+}
 
-impl SidePaths {
-    /// Those that are there.
-    pub(crate) fn new(all: impl IntoIterator<Item = (Role, Option<PathBuf>)>) -> Self {
-        SidePaths(all.into_iter().filter_map(|(role, path)| Some((role, path?))).collect())
+impl Given {
+    /// What messages call it.
+    pub(crate) fn name(&self, role: Role) -> String {
+        match self {
+            Given::File(path) => path.display().to_string(),
+            Given::Column(_) | Given::Matrix(_) => role.name().into(),
+        }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Role, &Path)> {
-        self.0.iter().map(|(role, path)| (*role, path.as_path()))
+    /// Its file, if it has one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Given::File(path) => Some(path),
+            Given::Column(_) | Given::Matrix(_) => None,
+        }
+    }
+
+    /// A column, by preference one of these names.
+    fn column(&self, role: Role, named: Option<&str>, prefer: &[&str]) -> Result<SideFile, Failure> {
+        match self {
+            Given::File(path) => {
+                let prefer = named.into_iter().chain(prefer.iter().copied()).map(str::to_owned).collect();
+                Ok(read_column(path, &SideOptions { column: None, prefer })?)
+            }
+            Given::Column(values) => Ok(SideFile { column: None, values: values.clone() }),
+            Given::Matrix(_) => Err(Failure::usage(format!("{} must have one axis", role.name()))),
+        }
+    }
+}
+
+/// What is known, in the order in which it is read.
+#[derive(Default)]
+pub(crate) struct Sides(Vec<(Role, Given)>);
+
+impl Sides {
+    /// The files that are there.
+    pub(crate) fn files(all: impl IntoIterator<Item = (Role, Option<PathBuf>)>) -> Self {
+        Sides(all.into_iter().filter_map(|(role, path)| Some((role, Given::File(path?)))).collect())
+    }
+
+    /// The same with what is known from memory.
+    pub(crate) fn with(mut self, more: Vec<(Role, Given)>) -> Self {
+        self.0.extend(more);
+        // Ids first, since lists of rows may go by them.
+        self.0.sort_by_key(|(role, _)| *role != Role::Ids);
+        self
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Role, &Given)> {
+        self.0.iter().map(|(role, given)| (*role, given))
+    }
+
+    /// The files.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = (Role, &Path)> {
+        self.iter().filter_map(|(role, given)| Some((role, given.path()?)))
     }
 }
 
@@ -73,9 +153,12 @@ pub(crate) struct SideRecord {
     pub(crate) path: String,
     /// Its entries.
     pub(crate) entries: usize,
-    /// XXH3 (128 bits) of its bytes.
+    /// XXH3 (128 bits) of its bytes; empty for what was given in memory.
     pub(crate) xxh3: String,
 }
+
+/// What stands for the path of what was given in memory.
+pub(crate) const IN_MEMORY: &str = "(memory)";
 
 /// What tells how a list of rows is to be read.
 pub(crate) struct Rows<'a> {
@@ -89,28 +172,23 @@ pub(crate) struct Rows<'a> {
     pub(crate) column: Option<&'a str>,
 }
 
-/// Reads a column, by preference one of these names.
-fn column(path: &Path, named: Option<&str>, prefer: &[&str]) -> Result<SideFile, Failure> {
-    let prefer = named.into_iter().chain(prefer.iter().copied()).map(str::to_owned).collect();
-    Ok(read_column(path, &SideOptions { column: None, prefer })?)
-}
-
 /// Reads one label or group per row.
-pub(crate) fn classes(role: Role, path: &Path, named: Option<&str>, n: usize) -> Result<Classes, Failure> {
+pub(crate) fn classes(role: Role, given: &Given, named: Option<&str>, n: usize) -> Result<Classes, Failure> {
     let prefer: &[&str] = match role {
         Role::Groups => &["group", "groups"],
         _ => LABELS,
     };
-    let values = column(path, named, prefer)?.values;
-    expect_length(path, role.name(), values.len(), n)?;
+    let values = given.column(role, named, prefer)?.values;
+    expect_length(role, given, values.len(), n)?;
     Ok(Classes::from_names(&texts(values)))
 }
 
 /// Reads one label per row from a file that goes on beyond the rows of the pool.
 pub(crate) fn first_classes(path: &Path, named: Option<&str>, n: usize) -> Result<Classes, Failure> {
-    let mut names = texts(column(path, named, LABELS)?.values);
+    let given = Given::File(path.to_owned());
+    let mut names = texts(given.column(Role::Labels, named, LABELS)?.values);
     if names.len() < n {
-        expect_length(path, Role::Labels.name(), names.len(), n)?;
+        expect_length(Role::Labels, &given, names.len(), n)?;
     }
     names.truncate(n);
     Ok(Classes::from_names(&names))
@@ -120,20 +198,24 @@ pub(crate) fn first_classes(path: &Path, named: Option<&str>, n: usize) -> Resul
 const LABELS: &[&str] = &["label", "labels", "class", "y"];
 
 /// Reads one number per row.
-pub(crate) fn numbers(role: Role, path: &Path, named: Option<&str>, n: usize) -> Result<Vec<f64>, Failure> {
+pub(crate) fn numbers(role: Role, given: &Given, named: Option<&str>, n: usize) -> Result<Vec<f64>, Failure> {
     let prefer: &[&str] = match role {
         Role::Costs => &["cost", "costs"],
         _ => &["score", "scores", "value"],
     };
-    let values = column(path, named, prefer)?.values;
-    expect_length(path, role.name(), values.len(), n)?;
+    let values = given.column(role, named, prefer)?.values;
+    expect_length(role, given, values.len(), n)?;
     match values {
         SideColumn::Floats(values) => Ok(values),
         SideColumn::Ints(values) => Ok(values.into_iter().map(|value| value as f64).collect()),
         SideColumn::Texts(values) => {
             let row = values.iter().position(|text| text.trim().parse::<f64>().is_err()).unwrap_or(0);
-            let message =
-                format!("{}: {} must be numbers, that of row {row} is `{}`", path.display(), role.name(), values[row]);
+            let message = format!(
+                "{}: {} must be numbers, that of row {row} is `{}`",
+                given.name(role),
+                role.name(),
+                values[row]
+            );
             Err(Failure::new(message))
         }
     }
@@ -142,33 +224,22 @@ pub(crate) fn numbers(role: Role, path: &Path, named: Option<&str>, n: usize) ->
 /// Reads what a model says of each row: a matrix, in any format of embeddings.
 pub(crate) fn outputs(
     role: Role,
-    path: &Path,
+    given: &Given,
     named: Option<&str>,
     n: usize,
     scratch: Option<&Path>,
 ) -> Result<Outputs, Failure> {
-    let (kind, names) = match role {
-        Role::Logits => (OutputKind::Logits, ["logits"].as_slice()),
-        _ => (OutputKind::Probabilities, ["probs", "probabilities"].as_slice()),
-    };
-    let try_open = |column: Option<&str>| {
-        let options = OpenOptions {
-            column: column.map(str::to_owned),
-            scratch_dir: scratch.map(Path::to_owned),
-            ..OpenOptions::default()
-        };
-        open(&[path.to_owned()], &options)
-    };
-    // The only matrix, or else the one of a name that fits.
-    let source = match try_open(None) {
-        Err(error @ subsel_formats::Error::AmbiguousColumn { .. }) => {
-            let mut named = named.into_iter().chain(names.iter().copied());
-            named.find_map(|name| try_open(Some(name)).ok()).ok_or(error)?
+    let opened;
+    let source = match given {
+        Given::File(path) => {
+            opened = open_matrix(role, path, named, scratch)?;
+            &*opened
         }
-        opened => opened?,
-    }
-    .source;
-    expect_length(path, role.name(), source.n_rows(), n)?;
+        Given::Matrix(source) => &**source,
+        Given::Column(_) => return Err(Failure::usage(format!("{} must have two axes", role.name()))),
+    };
+    expect_length(role, given, source.n_rows(), n)?;
+    let kind = if role == Role::Logits { OutputKind::Logits } else { OutputKind::Probabilities };
     let (mut block, classes) = (Block::default(), source.dim());
     let mut values = vec![0.0; n * classes];
     let at_once = (1 << 20) / classes.clamp(1, 1 << 20);
@@ -180,23 +251,52 @@ pub(crate) fn outputs(
     Ok(Outputs::new(kind, values, classes))
 }
 
+/// The only matrix of a file, or else the one of a name that fits.
+fn open_matrix(
+    role: Role,
+    path: &Path,
+    named: Option<&str>,
+    scratch: Option<&Path>,
+) -> Result<Box<dyn RowSource>, Failure> {
+    let names = match role {
+        Role::Logits => ["logits"].as_slice(),
+        _ => ["probs", "probabilities"].as_slice(),
+    };
+    let try_open = |column: Option<&str>| {
+        let options = OpenOptions {
+            column: column.map(str::to_owned),
+            scratch_dir: scratch.map(Path::to_owned),
+            ..OpenOptions::default()
+        };
+        open(&[path.to_owned()], &options)
+    };
+    match try_open(None) {
+        Err(error @ subsel_formats::Error::AmbiguousColumn { .. }) => {
+            let mut named = named.into_iter().chain(names.iter().copied());
+            Ok(named.find_map(|name| try_open(Some(name)).ok()).ok_or(error)?.source)
+        }
+        opened => Ok(opened?.source),
+    }
+}
+
 /// Reads one id per row.
-pub(crate) fn ids(path: &Path, named: Option<&str>, n: usize) -> Result<Ids, Failure> {
-    let values = column(path, named, &["id", "ids", "name"])?.values;
-    expect_length(path, "ids", values.len(), n)?;
+pub(crate) fn ids(given: &Given, named: Option<&str>, n: usize) -> Result<Ids, Failure> {
+    let values = given.column(Role::Ids, named, &["id", "ids", "name"])?.values;
+    expect_length(Role::Ids, given, values.len(), n)?;
     Ok(match values {
         SideColumn::Ints(ids) => Ids::Int(ids),
         other => Ids::Text(texts(other)),
     })
 }
 
-fn expect_length(path: &Path, what: &str, got: usize, n: usize) -> Result<(), Failure> {
+fn expect_length(role: Role, given: &Given, got: usize, n: usize) -> Result<(), Failure> {
     if got == n {
         return Ok(());
     }
-    let message = format!("{} {what} in {} for a pool of {} rows", count(got), path.display(), count(n));
+    let place = given.path().map(|path| format!(" in {}", path.display())).unwrap_or_default();
+    let message = format!("{} {}{place} for a pool of {} rows", count(got), role.name(), count(n));
     let header = "a first line that is no header in a csv counts as one; a txt has no header";
-    Err(Failure::new(message).hint(if got + 1 == n {
+    Err(Failure::new(message).hint(if got + 1 == n && given.path().is_some() {
         header
     } else {
         "there must be one for each row, in the order of the rows"
@@ -213,16 +313,17 @@ fn texts(values: SideColumn) -> Vec<String> {
 
 impl Rows<'_> {
     /// Reads a list of rows: row numbers or ids.
-    pub(crate) fn read(&self, path: &Path) -> Result<Vec<usize>, Failure> {
+    pub(crate) fn read(&self, role: Role, given: &Given) -> Result<Vec<usize>, Failure> {
         let prefer = match (self.by, self.ids) {
             (Some(LabeledBy::Row), _) | (None, None) => ["row", "id"],
             (Some(LabeledBy::Id), _) | (None, Some(_)) => ["id", "row"],
         };
-        let file = column(path, self.column, &prefer)?;
+        let file = given.column(role, self.column, &prefer)?;
         if file.values.is_empty() {
             return Ok(Vec::new());
         }
-        let list = List { path, values: &file.values, rows: self };
+        let name = given.name(role);
+        let list = List { name: &name, values: &file.values, rows: self };
         let said = match file.column.as_deref() {
             Some("row") => Some(LabeledBy::Row),
             Some("id") => Some(LabeledBy::Id),
@@ -232,7 +333,7 @@ impl Rows<'_> {
             (Some(LabeledBy::Row), _) => list.as_rows(),
             (Some(LabeledBy::Id), Some(ids)) => list.as_ids(ids),
             (Some(LabeledBy::Id), None) => {
-                Err(Failure::new(format!("{} names rows by id, and the pool has no ids", path.display()))
+                Err(Failure::new(format!("{name} names rows by id, and the pool has no ids"))
                     .hint("`--ids FILE` or `--id-column NAME` gives them"))
             }
             (None, None) => list.as_rows(),
@@ -243,14 +344,14 @@ impl Rows<'_> {
 
 /// A list of rows being understood.
 struct List<'a> {
-    path: &'a Path,
+    name: &'a str,
     values: &'a SideColumn,
     rows: &'a Rows<'a>,
 }
 
 impl List<'_> {
     fn as_rows(&self) -> Result<Vec<usize>, Failure> {
-        let name = self.path.display();
+        let name = self.name;
         let SideColumn::Ints(entries) = self.values else {
             let hint = match self.rows.ids {
                 Some(_) => "`--labeled-by id` reads entries as ids",
@@ -289,18 +390,17 @@ impl List<'_> {
     fn as_either(&self, ids: &Ids) -> Result<Vec<usize>, Failure> {
         let by_id = self.as_ids(ids)?;
         match self.as_rows() {
-            Ok(by_row) if by_row != by_id => Err(Failure::new(format!(
-                "{}: every entry is the id of one row and the number of another",
-                self.path.display()
-            ))
-            .hint("`--labeled-by id` or `--labeled-by row` says which is meant")),
+            Ok(by_row) if by_row != by_id => {
+                Err(Failure::new(format!("{}: every entry is the id of one row and the number of another", self.name))
+                    .hint("`--labeled-by id` or `--labeled-by row` says which is meant"))
+            }
             _ => Ok(by_id),
         }
     }
 
     /// `2 of 40 entries of done.txt are not in the pool, the first (entry 3) is row 60000`.
     fn which(&self, bad: usize, first: usize, what: &str) -> String {
-        let (all, name) = (self.values.len(), self.path.display());
+        let (all, name) = (self.values.len(), self.name);
         match bad {
             1 => format!("entry {} of {name} is {what}, which the pool does not have", count(first + 1)),
             _ => format!(
@@ -341,8 +441,7 @@ impl List<'_> {
             if let Some(found) = rows.get_mut(&id)
                 && let Some(earlier) = found.replace(row)
             {
-                let message =
-                    format!("{} names id `{id}`, which rows {earlier} and {row} both have", self.path.display());
+                let message = format!("{} names id `{id}`, which rows {earlier} and {row} both have", self.name);
                 return Err(Failure::new(message).hint("`--labeled-by row` with row numbers is unambiguous"));
             }
         }
@@ -350,14 +449,18 @@ impl List<'_> {
     }
 }
 
-/// What the manifest keeps of a side file.
-pub(crate) fn record(role: Role, path: &Path, entries: usize) -> Result<SideRecord, Failure> {
-    Ok(SideRecord { role, path: path.display().to_string(), entries, xxh3: hash(path)? })
+/// What the manifest keeps of what is known.
+pub(crate) fn record(role: Role, given: &Given, entries: usize) -> Result<SideRecord, Failure> {
+    let (path, xxh3) = match given.path() {
+        Some(path) => (path.display().to_string(), hash(path)?),
+        None => (IN_MEMORY.into(), String::new()),
+    };
+    Ok(SideRecord { role, path, entries, xxh3 })
 }
 
 /// XXH3 (128 bits) of a file's bytes, 32 hexadecimal digits.
 pub(crate) fn hash(path: &Path) -> Result<String, Failure> {
-    let failed = |error| failure::io("read", path, &error);
+    let failed = |error| Failure::io("read", path, &error);
     let mut file = File::open(path).map_err(failed)?;
     let (mut hasher, mut buffer) = (Xxh3::new(), vec![0; 1 << 16]);
     loop {
@@ -377,7 +480,8 @@ mod tests {
         let path = dir.path().join("list.txt");
         std::fs::write(&path, entries).expect("the list is written");
         let rows = Rows { n: 5, ids: ids.as_ref(), by, column: None };
-        rows.read(&path).map_err(|failure| failure.message.replace(&format!("{}/", dir.path().display()), ""))
+        rows.read(Role::Labeled, &Given::File(path))
+            .map_err(|failure| failure.message.replace(&format!("{}/", dir.path().display()), ""))
     }
 
     fn names() -> Option<Ids> {

@@ -1,16 +1,15 @@
 //! `subsel take`: the chosen rows of tables with all their columns, shard by shard.
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use subsel_formats::{Part, SideColumn, SideOptions, count_rows, read_column, take};
 
 use crate::args::TakeArgs;
-use crate::failure::Failure;
+use crate::failure::{DONE, Failure};
 use crate::messages::{self, count, counted};
 
 /// Runs the command.
-pub(crate) fn run(args: TakeArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: TakeArgs) -> Result<u8, Failure> {
     let rows = picked(&args.picks)?;
     let parts = count_rows(&args.inputs)?;
     let by_part = by_part(&rows, &parts, &args.picks)?;
@@ -24,7 +23,7 @@ pub(crate) fn run(args: TakeArgs) -> Result<ExitCode, Failure> {
             written.iter().map(|part| vec![format!("  {}", part.path), counted(part.n_rows, "row")]).collect();
         messages::say(messages::table(&lines).trim_end());
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(DONE)
 }
 
 /// The rows of a table of picks: its column `row`, or whole numbers alone.

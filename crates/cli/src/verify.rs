@@ -1,19 +1,18 @@
 //! `subsel verify`: repeats the selection of a manifest and says same or different.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use serde::Serialize;
 use subsel::{Budget, CheckedPool, Context, Selector};
 use subsel_formats::{SideColumn, SideOptions, read_column};
 
 use crate::args::VerifyArgs;
-use crate::failure::Failure;
+use crate::failure::{DONE, FAILED, Failure};
 use crate::input::{Request, file_records, load};
 use crate::manifest::{BudgetRecord, Manifest, locate};
 use crate::messages::{self, count, counted};
 use crate::run::{MemoryLimit, Order, check_pool, context};
-use crate::side::SidePaths;
+use crate::side::{IN_MEMORY, Sides};
 use crate::{progress, side, usage};
 
 /// Something that is not as the manifest says.
@@ -38,10 +37,11 @@ struct Verdict<'a> {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: VerifyArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: VerifyArgs) -> Result<u8, Failure> {
     let manifest = Manifest::read(&args.manifest)?;
     let dir = args.manifest.parent().unwrap_or(Path::new("")).to_owned();
     let selector = usage::method(&manifest.method.text)?;
+    in_files(&manifest, &args)?;
     let side = side_paths(&manifest, &dir);
     let mut differences = changed_side_files(&manifest, &side)?;
     differences.extend(changed_method(&manifest, &*selector));
@@ -50,16 +50,29 @@ pub(crate) fn run(args: VerifyArgs) -> Result<ExitCode, Failure> {
     }
     differences.extend(changed_output(&manifest, &locate(&manifest.output, &dir)));
     tell(&args, &manifest, &differences)?;
-    Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if differences.is_empty() { DONE } else { FAILED })
 }
 
-fn side_paths(manifest: &Manifest, dir: &Path) -> SidePaths {
-    SidePaths::new(manifest.side_files.iter().map(|file| (file.role, Some(locate(&file.path, dir)))))
+/// Refuses to repeat what nothing on disk can tell.
+fn in_files(manifest: &Manifest, args: &VerifyArgs) -> Result<(), Failure> {
+    if let Some(file) = manifest.side_files.iter().find(|file| file.path == IN_MEMORY) {
+        let message = format!("{} were given from memory when the picks were made", file.role.name());
+        return Err(Failure::new(message).hint("select again with the same data and compare the `picks_hash`"));
+    }
+    if manifest.pool.files.is_empty() && args.inputs.is_empty() {
+        let message = "the picks were made of rows in memory, and no file of them is known";
+        return Err(Failure::new(message).hint(format!("`subsel verify {} INPUT` names one", args.manifest.display())));
+    }
+    Ok(())
 }
 
-fn changed_side_files(manifest: &Manifest, side: &SidePaths) -> Result<Vec<Difference>, Failure> {
+fn side_paths(manifest: &Manifest, dir: &Path) -> Sides {
+    Sides::files(manifest.side_files.iter().map(|file| (file.role, Some(locate(&file.path, dir)))))
+}
+
+fn changed_side_files(manifest: &Manifest, side: &Sides) -> Result<Vec<Difference>, Failure> {
     let mut changed = Vec::new();
-    for ((role, path), recorded) in side.iter().zip(&manifest.side_files) {
+    for ((role, path), recorded) in side.paths().zip(&manifest.side_files) {
         if side::hash(path)? != recorded.xxh3 {
             let (role, path) = (role.name(), path.display());
             let detail = format!("--{role} {path} has other content than when the picks were made");
@@ -90,7 +103,7 @@ fn repeat(
     args: &VerifyArgs,
     manifest: &Manifest,
     selector: &dyn Selector,
-    side: &SidePaths,
+    side: &Sides,
     dir: &Path,
 ) -> Result<Vec<Difference>, Failure> {
     let paths: Vec<PathBuf> = match args.inputs.is_empty() {
@@ -99,7 +112,7 @@ fn repeat(
     };
     let request = Request { files: file_records(&paths)?, ..manifest.pool.clone() };
     let mut ctx = context(manifest.seed, args.threads, None)?;
-    let mut loaded = load(&request, side, args.scratch.as_deref())?;
+    let mut loaded = load(&request, side, args.scratch.as_deref(), None)?;
     let shape = (loaded.source.n_rows(), loaded.source.dim());
     if shape != (manifest.n, manifest.d) {
         let detail = format!("the pool was {} x {} and is {} x {}", manifest.n, manifest.d, shape.0, shape.1);
@@ -118,7 +131,7 @@ fn repeat(
     let order = Order { selector, budgets: &budgets };
     let (loaded, pool) = loaded.pool();
     let limit = MemoryLimit { max_memory: args.max_memory, output_bytes: 0 };
-    order.check_plan(loaded, &pool, request.dedup, &mut ctx, &limit)?;
+    order.check_plan(loaded, &pool, request.dedup, &mut ctx, &limit, &messages::note)?;
     let watched = progress::watch(&mut ctx, args.quiet);
     let found = check_pool(&pool, request.dedup, &mut ctx)
         .and_then(|(checked, _)| compare(manifest, &order, &checked, &mut ctx, dir));

@@ -7,6 +7,8 @@
 
 mod atomic;
 #[cfg(feature = "parquet")]
+mod batches;
+#[cfg(feature = "parquet")]
 mod columnar;
 mod concat;
 mod convert;
@@ -46,6 +48,8 @@ mod take;
 mod take_parquet;
 
 pub use atomic::AtomicFile;
+#[cfg(feature = "parquet")]
+pub use batches::open_batches;
 pub use convert::{ConvertOptions, convert};
 pub use error::Error;
 pub use items::{Item, list_files, read_items};
@@ -53,6 +57,6 @@ pub use npy::NpyWriter;
 pub use open::{Join, OpenOptions, Opened, expand, open};
 pub use picks::{Column, Listed, PicksTable, PicksWriter};
 pub use side::{SideColumn, SideFile, SideMatrix, SideOptions, read_column, read_matrix};
-pub use source::{Ids, MemorySource, Part, RowSource};
+pub use source::{Ids, MemorySource, Part, RowSource, gather_by_rows};
 pub use subsel_kernels::{Block, Dtype, Rows, Values};
 pub use take::{count_rows, take};

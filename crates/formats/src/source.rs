@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use subsel_kernels::{Block, Dtype, Rows, Values};
+use subsel_kernels::{Block, Dtype, Rows, Values, with_values};
 
 use crate::Error;
 
@@ -117,11 +117,22 @@ impl<B: AsRef<[f32]> + Send + Sync> RowSource for MemorySource<B> {
     }
 
     fn gather<'a>(&'a self, rows: &[usize], scratch: &'a mut Block) -> Result<Rows<'a>, Error> {
-        let values = self.values.as_ref();
-        let bytes = scratch.bytes_mut(Dtype::F32, rows.len() * self.dim);
-        for (row, out) in rows.iter().zip(bytes.chunks_exact_mut(self.dim * 4)) {
-            out.copy_from_slice(bytemuck::cast_slice(&values[row * self.dim..(row + 1) * self.dim]));
-        }
-        Ok(scratch.rows(self.dim))
+        gather_by_rows(self, rows, scratch)
     }
+}
+
+/// Gathers rows of a source in memory, where reading one costs its copy only: what [`RowSource::gather`] of such a source
+/// may be.
+///
+/// # Errors
+/// As [`RowSource::rows`].
+pub fn gather_by_rows<'a>(source: &dyn RowSource, rows: &[usize], scratch: &'a mut Block) -> Result<Rows<'a>, Error> {
+    let (dim, dtype) = (source.dim(), source.dtype());
+    let (mut piece, bytes) = (Block::new(dtype), dim * dtype.size());
+    let out = scratch.bytes_mut(dtype, rows.len() * dim);
+    for (row, out) in rows.iter().zip(out.chunks_exact_mut(bytes)) {
+        let row = source.rows(*row..*row + 1, &mut piece)?;
+        with_values!(row.values(), values => out.copy_from_slice(bytemuck::cast_slice(values)));
+    }
+    Ok(scratch.rows(dim))
 }

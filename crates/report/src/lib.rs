@@ -10,6 +10,7 @@ mod look;
 mod pictures;
 mod plot;
 mod selection;
+mod small;
 mod table;
 
 pub use comparison::{ComparisonPage, Figure, Section, View};
@@ -18,4 +19,5 @@ pub use look::{Covered, DRAWN, Layout, Look, Neighbor, SHOWN, knee};
 pub use pictures::{PICTURE_EXTENSIONS, thumbnail};
 pub use plot::{Bar, Bars, Cloud, Curves, Histograms, Mark, Plot, Point, Regression, Sample, Scatter, Series};
 pub use selection::{SelectionPage, ShownPick};
+pub use small::small_map;
 pub use table::{Cell, Table, Tone};

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use subsel::{Classes, Pool};
-use subsel_formats::{OpenOptions, open};
+use subsel_formats::{OpenOptions, Opened, open};
 use subsel_kernels::{Block, Kernels};
 
 use crate::args::{CompareArgs, ReadArgs};
 use crate::failure::Failure;
 use crate::messages::counted;
-use crate::side::{self, Role};
+use crate::side::{self, Given, Role};
 
 /// Judges without labels where nobody names one.
 pub(super) const USUAL_METRICS: &[&str] = &["mean-distance", "coverage-radius", "frechet", "largest-cosine"];
@@ -23,7 +23,14 @@ pub(crate) struct Examples {
 
 impl Examples {
     /// Those of a comparison, if it has any.
-    pub(super) fn read(args: &CompareArgs, pool: &mut Pool<'_>) -> Result<Self, Failure> {
+    pub(super) fn read(
+        args: &CompareArgs,
+        test: Option<(Opened, Given)>,
+        pool: &mut Pool<'_>,
+    ) -> Result<Self, Failure> {
+        if let Some((features, labels)) = test {
+            return Self::of("the test rows", features, &labels, None, pool);
+        }
         let (Some(features), Some(labels)) = (&args.test_features, &args.test_labels) else {
             if args.test_features.is_some() || args.test_labels.is_some() {
                 return Err(Failure::usage("`--test-features` and `--test-labels` go together"));
@@ -43,8 +50,20 @@ impl Examples {
             join: read.join.join(),
         };
         let opened = open(&[features.to_owned()], &options)?;
+        let labels = Given::File(labels.to_owned());
+        Self::of(&features.display().to_string(), opened, &labels, read.column.as_deref(), pool)
+    }
+
+    /// Test rows that are open, of this name, and their classes, numbered as those of the pool.
+    pub(crate) fn of(
+        name: &str,
+        opened: Opened,
+        labels: &Given,
+        column: Option<&str>,
+        pool: &mut Pool<'_>,
+    ) -> Result<Self, Failure> {
         let (n, dim) = (opened.source.n_rows(), opened.source.dim());
-        let classes = side::classes(Role::Labels, labels, read.column.as_deref(), n)?;
+        let classes = side::classes(Role::Labels, labels, column, n)?;
         let mut values = vec![0.0; n * dim];
         let mut scratch = Block::new(opened.source.dtype());
         const AT_ONCE: usize = 4096;
@@ -52,10 +71,7 @@ impl Examples {
             let rows = opened.source.rows(first..(first + AT_ONCE).min(n), &mut scratch)?;
             if let Some(bad) = Kernels::best().non_finite(rows) {
                 let (row, column) = (first + bad.first.0, bad.first.1);
-                return Err(Failure::new(format!(
-                    "{}: the value of row {row}, column {column} is not finite",
-                    features.display()
-                )));
+                return Err(Failure::new(format!("{name}: the value of row {row}, column {column} is not finite")));
             }
             let end = first + rows.len();
             Kernels::best().widen(rows, &mut values[first * dim..end * dim]);

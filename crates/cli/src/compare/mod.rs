@@ -7,30 +7,81 @@ mod tables;
 mod tell;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use subsel::CheckedPool;
-use subsel::plan::{Rates, Shape, plan, secs_text};
-use subsel_metrics::compare::{Arranged, Cell, Draw, Given, Journal, Recipe, Summary, Watch, run as compare};
+use subsel::plan::{Shape, plan, secs_text};
+use subsel::{CheckedPool, Context};
+use subsel_metrics::compare::{Arranged, Cell, Draw, Given, Journal, Recipe, Summary, Watch, run as run_all};
 
 use crate::args::{CompareArgs, RowsArg};
-use crate::failure::{Failure, INTERRUPTED};
-use crate::input::{Request, load};
-use crate::{failure, memory, messages, side};
+use crate::failure::{DONE, Failure, INTERRUPTED};
+use crate::input::{Inputs, Request, load};
+use crate::run::rates;
+use crate::side::Role;
+use crate::{memory, messages, side};
 use given::Examples;
 
+/// A comparison made, or as much of it as there was time for.
+pub(crate) struct Compared {
+    pub(crate) summary: Summary,
+    /// Where the tables and the page are.
+    pub(crate) output: PathBuf,
+    /// The result in words.
+    pub(crate) text: String,
+    pub(crate) stopped: bool,
+    pub(crate) warnings: Vec<String>,
+    secs: f64,
+}
+
 /// Runs the command.
-pub(crate) fn run(args: CompareArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: CompareArgs) -> Result<u8, Failure> {
     if args.recipe.as_deref() == Some("list") {
         messages::print(&recipes::list()?)?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(DONE);
     }
-    let (recipe, mut args) = recipe(args)?;
+    let mut ctx = args.run.context()?;
+    let (quiet, json) = (args.say.quiet, args.say.json);
+    let say = |what: Said<'_>| match what {
+        _ if quiet => {}
+        Said::Note(text) => messages::note(text),
+        Said::Line(text) => messages::say(text),
+    };
+    let compared = compare(args, Inputs::default(), &mut ctx, &mut Progress::new(quiet), &say)?;
+    compared.warnings.iter().for_each(|warning| messages::warning(warning));
+    if !quiet {
+        messages::say(&compared.text);
+        messages::say(&format!(
+            "{} in {}; {} has them as curves",
+            if compared.stopped { "stopped; what was found is kept" } else { "done" },
+            secs_text(compared.secs),
+            compared.output.join("index.html").display()
+        ));
+    }
+    if json {
+        messages::print_json(&compared.summary)?;
+    }
+    Ok(if compared.stopped { INTERRUPTED } else { DONE })
+}
+
+/// What is said while a comparison is made.
+pub(crate) enum Said<'a> {
+    Note(&'a str),
+    Line(&'a str),
+}
+
+/// Compares, and writes tables and page.
+pub(crate) fn compare(
+    args: CompareArgs,
+    inputs: Inputs,
+    ctx: &mut Context,
+    watch: &mut dyn Watch,
+    say: &dyn Fn(Said<'_>),
+) -> Result<Compared, Failure> {
+    let knows_labels = inputs.side.iter().any(|(role, _)| *role == Role::Labels) && inputs.test.is_some();
+    let (recipe, mut args) = recipe(args, knows_labels)?;
     let arranged = recipe.compare.arrange().map_err(Failure::from)?;
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from("comparison"));
-    let mut ctx = args.run.context()?;
     if args.known.labeled.is_some() || args.known.exclude.is_some() {
         return Err(Failure::usage("`--labeled` and `--exclude` are not for comparisons")
             .hint("`--initial ROWS` labels rows at random, in every seed others"));
@@ -39,64 +90,46 @@ pub(crate) fn run(args: CompareArgs) -> Result<ExitCode, Failure> {
     let first_labels = if recipe.data.first_labels { args.known.labels.take() } else { None };
     let (request, paths) = Request::new(&args.read)?.knowing(&args.known);
     let scratch = args.read.scratch.as_deref();
-    let mut loaded = load(&request, &paths, scratch)?;
+    let mut loaded = load(&request, &paths.with(inputs.side), scratch, inputs.pool)?;
     let (loaded, mut pool) = loaded.pool();
     if let Some(path) = first_labels {
         let classes = side::first_classes(&path, args.read.column.as_deref(), pool.source.n_rows())?;
         pool.known.labels = Some(classes);
     }
-    let examples = Examples::read(&args, &mut pool)?;
-    check_memory(&args, &arranged, &pool, &examples, loaded.bytes(), &mut ctx)?;
+    let examples = Examples::read(&args, inputs.test, &mut pool)?;
+    check_memory(&args, &arranged, &pool, &examples, loaded.bytes(), ctx)?;
 
-    let checked = CheckedPool::new(&pool, &mut ctx).map_err(|error| loaded.explain(error))?;
+    let checked = CheckedPool::new(&pool, ctx).map_err(|error| loaded.explain(error))?;
     let n = checked.len();
     let given = Given { pool: &checked, test: examples.test };
     given.check(&arranged)?;
-    std::fs::create_dir_all(&output).map_err(|error| failure::io("create", &output, &error))?;
+    std::fs::create_dir_all(&output).map_err(|error| Failure::io("create", &output, &error))?;
     let header = given.header(&arranged, env!("CARGO_PKG_VERSION"));
     let path = output.join("results.jsonl");
     if args.say.force && path.exists() {
-        std::fs::remove_file(&path).map_err(|error| failure::io("remove", &path, &error))?;
+        std::fs::remove_file(&path).map_err(|error| Failure::io("remove", &path, &error))?;
     }
     let mut journal = Journal::open(&path, &header)?;
-    if !args.say.quiet {
-        examples.notes.iter().for_each(|note| messages::note(note));
-        messages::say(&tell::beginning(&arranged, n, &journal));
-    }
+    examples.notes.iter().for_each(|note| say(Said::Note(note)));
+    say(Said::Line(&tell::beginning(&arranged, n, &journal)));
     let began = Instant::now();
-    let outcome = {
-        let mut watch = Progress::new(args.say.quiet);
-        compare(&arranged, &given, &mut journal, &mut watch, &mut ctx)
-    };
-    let stopped = match outcome {
+    let stopped = match run_all(&arranged, &given, &mut journal, watch, ctx) {
         Ok(()) => false,
         Err(subsel_metrics::Error::Subsel(subsel::Error::Interrupted)) => true,
         Err(error) => return Err(error.into()),
     };
     let (warnings, _) = ctx.take_notes();
-    warnings.iter().for_each(|warning| messages::warning(warning));
-
     let summary = Summary::of(&arranged, &journal, n);
     let report =
         page::Report { recipe: &recipe, arranged: &arranged, given: &given, journal: &journal, summary: &summary };
-    write(&output, &report, began.elapsed().as_secs_f64())?;
-    if !args.say.quiet {
-        messages::say(&tell::results(&arranged, &summary));
-        messages::say(&format!(
-            "{} in {}; {} has them as curves",
-            if stopped { "stopped; what was found is kept" } else { "done" },
-            secs_text(began.elapsed().as_secs_f64()),
-            output.join("index.html").display()
-        ));
-    }
-    if args.say.json {
-        messages::print_json(&summary)?;
-    }
-    Ok(if stopped { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+    let secs = began.elapsed().as_secs_f64();
+    write(&output, &report, secs)?;
+    let text = tell::results(&arranged, &summary);
+    Ok(Compared { summary, output, text, stopped, warnings, secs })
 }
 
 /// The recipe asked for, changed by the other options; and the options, with the files it names.
-fn recipe(mut args: CompareArgs) -> Result<(Recipe, CompareArgs), Failure> {
+fn recipe(mut args: CompareArgs, knows_labels: bool) -> Result<(Recipe, CompareArgs), Failure> {
     let mut recipe = match &args.recipe {
         Some(name) => {
             let recipe = recipes::find(name)?;
@@ -134,7 +167,8 @@ fn recipe(mut args: CompareArgs) -> Result<(Recipe, CompareArgs), Failure> {
             RowsArg::Unit => subsel_metrics::compare::RowsAs::Unit,
         };
     }
-    let has_labels = args.known.labels.is_some() && args.test_features.is_some() && args.test_labels.is_some();
+    let in_files = args.known.labels.is_some() && args.test_features.is_some() && args.test_labels.is_some();
+    let has_labels = knows_labels || in_files;
     if !args.evaluators.is_empty() {
         compare.evaluators.clone_from(&args.evaluators);
     } else if compare.evaluators.is_empty() && has_labels && args.recipe.is_none() {
@@ -160,7 +194,7 @@ fn check_memory(
     beside: u64,
     ctx: &mut subsel::Context,
 ) -> Result<(), Failure> {
-    let rates = Rates::measure(ctx);
+    let rates = rates(ctx);
     let n = pool.source.n_rows();
     let size = arranged.comparison.pool_size.unwrap_or(n).min(n);
     let most =
@@ -185,11 +219,11 @@ fn write(output: &Path, report: &page::Report<'_>, secs: f64) -> Result<(), Fail
     tables::summary(report, &output.join("summary.csv"))?;
     let text = serde_json::to_string_pretty(report.summary).map_err(|error| Failure::new(error.to_string()))?;
     let path = output.join("summary.json");
-    std::fs::write(&path, text).map_err(|error| failure::io("write", &path, &error))?;
+    std::fs::write(&path, text).map_err(|error| Failure::io("write", &path, &error))?;
     let page = report.page(secs)?;
     let text = tell::markdown(report.recipe, report.summary, &page.command, &page.subtitle, secs);
     let path = output.join("summary.md");
-    std::fs::write(&path, text).map_err(|error| failure::io("write", &path, &error))?;
+    std::fs::write(&path, text).map_err(|error| Failure::io("write", &path, &error))?;
     page.write(&output.join("index.html"), true)?;
     for (name, plot) in page.plots() {
         for extension in ["svg", "png"] {

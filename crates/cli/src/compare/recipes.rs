@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use subsel_metrics::compare::{Comparison, Data, Draw, Recipe};
 
 use crate::args::CompareArgs;
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::messages;
 
 macro_rules! recipes {
@@ -46,7 +46,7 @@ pub(super) fn find(name: &str) -> Result<Recipe, Failure> {
         return Err(Failure::usage(format!("there is no recipe `{name}`"))
             .hint(format!("there are: {}; or name a .toml file", known.join(", "))));
     }
-    let text = std::fs::read_to_string(&path).map_err(|error| failure::io("read", &path, &error))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
     Ok(Recipe::parse(&text, name)?)
 }
 

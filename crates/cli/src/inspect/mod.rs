@@ -3,16 +3,15 @@
 mod look;
 mod rank;
 
-use std::process::ExitCode;
-
 use serde::Serialize;
+use subsel::Context;
 use subsel_formats::Part;
 
 use crate::args::InspectArgs;
-use crate::failure::Failure;
+use crate::failure::{DONE, Failure};
 use crate::input::{Loaded, Request, load};
 use crate::messages::{self, count, counted};
-use crate::side::SidePaths;
+use crate::side::Sides;
 use crate::{progress, run};
 use look::{Look, Norms};
 use rank::Rank;
@@ -22,7 +21,7 @@ const FLAT: f64 = 0.1;
 
 /// What was found. In JSON, fields are only ever added.
 #[derive(Serialize)]
-struct Report {
+pub(crate) struct Report {
     n: usize,
     d: usize,
     dtype: &'static str,
@@ -45,34 +44,44 @@ struct File {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: InspectArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: InspectArgs) -> Result<u8, Failure> {
     let request = Request::new(&args.read)?;
-    let loaded = load(&request, &SidePaths::default(), args.read.scratch.as_deref())?;
+    let loaded = load(&request, &Sides::default(), args.read.scratch.as_deref(), None)?;
     let mut ctx = run::context(0, None, None)?;
     let watched = progress::watch(&mut ctx, args.quiet);
-    let source = &*loaded.source;
-    let found =
-        look::look(source, &ctx).and_then(|(look, finite)| Ok((look, rank::estimate(source, &finite, &mut ctx)?)));
+    let (report, text) = inspect(&request, &loaded, &mut ctx)?;
     drop(watched);
-    let (look, rank) = found?;
+    if args.json {
+        messages::print_json(&report)?
+    } else {
+        messages::print(&text)?
+    }
+    Ok(DONE)
+}
+
+/// Looks at a pool; also in words.
+pub(crate) fn inspect(request: &Request, loaded: &Loaded, ctx: &mut Context) -> Result<(Report, String), Failure> {
+    let source = &*loaded.source;
+    let (look, finite) = look::look(source, ctx)?;
+    let rank = rank::estimate(source, &finite, ctx)?;
     let file = |part: &Part| File { path: part.path.clone(), rows: part.n_rows };
+    let (n, d) = (source.n_rows(), source.dim());
     let report = Report {
-        n: source.n_rows(),
-        d: source.dim(),
+        n,
+        d,
         dtype: source.dtype().name(),
-        bytes: request.files.iter().map(|file| file.bytes).sum(),
+        bytes: match request.files.is_empty() {
+            true => (n * d * source.dtype().size()) as u64,
+            false => request.files.iter().map(|file| file.bytes).sum(),
+        },
         files: loaded.parts.iter().map(file).collect(),
-        hints: hints(source.n_rows(), source.dim(), &look, rank.as_ref()),
+        hints: hints(n, d, &look, rank.as_ref()),
         look,
         rank,
         notes: loaded.notes.clone(),
     };
-    if args.json {
-        messages::print_json(&report)?
-    } else {
-        messages::print(&text(&report, &loaded))?
-    }
-    Ok(ExitCode::SUCCESS)
+    let text = text(&report, loaded);
+    Ok((report, text))
 }
 
 fn text(report: &Report, loaded: &Loaded) -> String {

@@ -3,47 +3,47 @@
 mod measure;
 pub(crate) mod verdict;
 
-use std::process::ExitCode;
 use std::time::Instant;
 
 use serde::Serialize;
-use subsel::plan::{Plan, Rates, Shape, Work, plan_work, secs_text};
+use subsel::plan::{Plan, Shape, Work, plan_work, secs_text};
 use subsel::{CheckedPool, Context, Pool};
 use subsel_metrics::{Evaluator, Judge, JudgeSettings, Metric, all_evaluators, evaluator};
 
 use crate::args::{JudgeArgs, KnownArgs, ReadArgs};
 use crate::compare::given::Examples;
-use crate::failure::Failure;
-use crate::input::{Request, load};
+use crate::failure::{DONE, Failure};
+use crate::input::{Inputs, Request, load};
 use crate::messages::{self, count, counted};
 use crate::picks::{Block, Picks};
+use crate::run::rates;
 use crate::{memory, progress};
 use measure::{Labeled, Measured, measure};
 use verdict::Line;
 
 /// The JSON judgment. Fields are only ever added.
 #[derive(Serialize)]
-struct Report<'a> {
-    version: &'a str,
+pub(crate) struct Report {
+    version: &'static str,
     picks: String,
     /// The method of the manifest, where there is one.
-    method: Option<&'a str>,
+    method: Option<String>,
     n: usize,
     d: usize,
-    fingerprint: &'a str,
+    fingerprint: String,
     seed: u64,
     random_draws: usize,
     /// Labeled rows that count to the picks.
     labeled_counted: usize,
-    settings: &'a JudgeSettings,
+    settings: JudgeSettings,
     /// The radius of ball coverage and the width of MMD's kernel that were found.
     radius: Option<f64>,
     width: Option<f64>,
-    blocks: &'a [Judged],
+    blocks: Vec<Judged>,
     total_secs: f64,
     planned_bytes: u64,
-    warnings: &'a [String],
-    notes: &'a [String],
+    pub(crate) warnings: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// What is said of the picks for one budget.
@@ -61,23 +61,59 @@ struct Judges {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: JudgeArgs) -> Result<ExitCode, Failure> {
-    let began = Instant::now();
-    let judges = Judges::of(&args)?;
-    let picks = Picks::open(&args.picks)?;
-    let (read, known) = args.given();
-    let (read, known, mut notes) = picks.as_made(read, known)?;
-    let (request, side) = Request::new(&read)?.knowing(&known);
+pub(crate) fn run(args: JudgeArgs) -> Result<u8, Failure> {
     let mut ctx = args.run.context()?;
-    let mut loaded = load(&request, &side, read.scratch.as_deref())?;
+    let watched = progress::watch(&mut ctx, args.quiet);
+    let report = judge(&args, Inputs::default(), &mut ctx, &messages::note)?;
+    drop(watched);
+    if !args.quiet {
+        report.notes.iter().for_each(|note| messages::note(note));
+    }
+    report.warnings.iter().for_each(|warning| messages::warning(warning));
+    if args.json {
+        messages::print_json(&report)?
+    } else {
+        messages::print(&text(&report))?
+    }
+    Ok(DONE)
+}
+
+/// Judges picks.
+pub(crate) fn judge(
+    args: &JudgeArgs,
+    inputs: Inputs,
+    ctx: &mut Context,
+    note: &dyn Fn(&str),
+) -> Result<Report, Failure> {
+    let began = Instant::now();
+    let judges = Judges::of(args, inputs.test.is_some())?;
+    let picks = match (inputs.picks, &args.picks) {
+        (Some(given), _) => Picks::of(given),
+        (None, Some(path)) => Picks::open(path)?,
+        (None, None) => return Err(Failure::usage("there are no picks to judge")),
+    };
+    let (read, known) = args.given();
+    let (read, known, mut notes) = match inputs.pool.is_some() {
+        true => (read, known, Vec::new()),
+        false => picks.as_made(read, known)?,
+    };
+    let (request, side) = Request::new(&read)?.knowing(&known);
+    let mut loaded = load(&request, &side.with(inputs.side), read.scratch.as_deref(), inputs.pool)?;
     let (n, d) = (loaded.source.n_rows(), loaded.source.dim());
     picks.check_shape((n, d))?;
     let mut blocks = picks.blocks(n, loaded.ids.as_ref(), known.labeled_by)?;
     let (loaded, mut pool) = loaded.pool();
-    let examples = match args.test.as_slice() {
-        [features, labels] => Some(Examples::open(features, labels, &read, &mut pool)?),
+    let examples = match (inputs.test, args.test.as_slice()) {
+        (Some((features, labels)), _) => Some(Examples::of("the test rows", features, &labels, None, &mut pool)?),
+        (None, [features, labels]) => Some(Examples::open(features, labels, &read, &mut pool)?),
         _ => None,
     };
+    if examples.is_some() && pool.known.labels.is_none() {
+        return Err(Failure::usage("`--test` needs the labels of the picks").hint(
+            "`--labels FILE` gives one label per row of the pool; those of rows that are never picked may be anything",
+        ));
+    }
+    notes.extend(loaded.notes.iter().cloned());
     notes.extend(examples.iter().flat_map(|examples| examples.notes.clone()));
     let beside = loaded.bytes() + examples.as_ref().map_or(0, |examples| examples.bytes() + 8 * examples.logits());
     let labeled_counted = if args.with_labeled { loaded.n_labeled() } else { 0 };
@@ -85,54 +121,40 @@ pub(crate) fn run(args: JudgeArgs) -> Result<ExitCode, Failure> {
         return Err(Failure::usage("`--with-labeled` needs labeled rows").hint("`--labeled FILE` names them"));
     }
     let largest = labeled_counted + blocks.iter().map(|block| block.rows.len()).max().unwrap_or(1);
-    let planned_bytes = plan(&args, &judges, &pool, (blocks.len(), largest), beside, &mut ctx)?;
+    let planned_bytes = plan(args, &judges, &pool, (blocks.len(), largest), beside, ctx, note)?;
 
-    let watched = progress::watch(&mut ctx, args.quiet);
-    let outcome = CheckedPool::new(&pool, &mut ctx);
-    let checked = outcome.map_err(|error| loaded.explain(error))?;
-    let fingerprint = &checked.facts().fingerprint;
+    let checked = CheckedPool::new(&pool, ctx).map_err(|error| loaded.explain(error))?;
     picks.check_fingerprint(&checked)?;
     for block in &mut blocks {
         block.rows = picks.local(&checked, &block.rows)?;
     }
     let settings = JudgeSettings::default();
-    let judge = Judge::new(&checked, &judges.metrics, &settings, &mut ctx)?;
-    let labeled = Labeled::new(&checked, examples.and_then(|examples| examples.test), &judges.evaluators, &ctx)?;
+    let judge = Judge::new(&checked, &judges.metrics, &settings, ctx)?;
+    let labeled = Labeled::new(&checked, examples.and_then(|examples| examples.test), &judges.evaluators, ctx)?;
     let mut all = Vec::with_capacity(blocks.len());
     for block in &blocks {
-        all.push(judge_block(&args, &judge, &labeled, &checked, block, &mut ctx)?);
+        all.push(judge_block(args, &judge, &labeled, &checked, block, ctx)?);
     }
-    drop(watched);
     let (warnings, _) = ctx.take_notes();
-    if !args.quiet {
-        loaded.notes.iter().chain(&notes).for_each(|note| messages::note(note));
-    }
-    warnings.iter().for_each(|warning| messages::warning(warning));
-    let report = Report {
+    Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
-        picks: args.picks.display().to_string(),
-        method: picks.manifest.as_ref().map(|manifest| manifest.method.text.as_str()),
+        picks: picks.name,
+        method: picks.manifest.map(|manifest| manifest.method.text),
         n,
         d,
-        fingerprint,
+        fingerprint: checked.facts().fingerprint.clone(),
         seed: args.run.seed,
         random_draws: args.random_draws,
         labeled_counted,
-        settings: &settings,
+        settings,
         radius: judge.radius(),
         width: judge.width(),
-        blocks: &all,
+        blocks: all,
         total_secs: began.elapsed().as_secs_f64(),
         planned_bytes,
-        warnings: &warnings,
-        notes: &notes,
-    };
-    if args.json {
-        messages::print_json(&report)?
-    } else {
-        messages::print(&text(&args, &report))?
-    }
-    Ok(ExitCode::SUCCESS)
+        warnings,
+        notes,
+    })
 }
 
 impl JudgeArgs {
@@ -160,16 +182,13 @@ impl JudgeArgs {
 }
 
 impl Judges {
-    fn of(args: &JudgeArgs) -> Result<Self, Failure> {
+    fn of(args: &JudgeArgs, tests: bool) -> Result<Self, Failure> {
+        let tests = tests || !args.test.is_empty();
         if args.random_draws < 2 {
             let message = format!("--random-draws must be at least 2, got {}", args.random_draws);
             return Err(Failure::usage(message).hint("a spread needs two draws; 20 tell it well"));
         }
-        if !args.test.is_empty() && args.labels.is_none() {
-            return Err(Failure::usage("`--test` needs the labels of the picks")
-                .hint("`--labels FILE` gives one label per row of the pool; those of rows that are never picked may be anything"));
-        }
-        if !args.evaluators.is_empty() && args.test.is_empty() {
+        if !args.evaluators.is_empty() && !tests {
             return Err(Failure::usage("`--evaluators` need test rows").hint("`--test FEATURES LABELS` gives them"));
         }
         let parsed = args.metrics.iter().map(|name| name.parse());
@@ -179,7 +198,7 @@ impl Judges {
         if metrics.is_empty() {
             metrics = Metric::ALL.to_vec();
         }
-        if evaluators.is_empty() && !args.test.is_empty() {
+        if evaluators.is_empty() && tests {
             evaluators = all_evaluators();
         }
         Ok(Judges { metrics, evaluators })
@@ -194,8 +213,9 @@ fn plan(
     (blocks, largest): (usize, usize),
     beside: u64,
     ctx: &mut Context,
+    note: &dyn Fn(&str),
 ) -> Result<u64, Failure> {
-    let rates = Rates::measure(ctx);
+    let rates = rates(ctx);
     let selections = args.random_draws + 1;
     let planned = |shape: &Shape| -> Plan {
         let work: Work = Judge::plan(&judges.metrics, &JudgeSettings::default(), shape, largest, selections * blocks);
@@ -205,7 +225,7 @@ fn plan(
     let bytes = memory::grant(pool, ctx, args.run.max_memory, |shape| planned(shape).peak_bytes + beside + picked)?;
     let secs = planned(&Shape::of(pool, ctx)).secs;
     if secs > crate::plan::LONG_SECS {
-        messages::note(&format!(
+        note(&format!(
             "this will take about {}; fewer `--random-draws`, or `--metrics` without w1, mmd and frechet take less",
             secs_text(secs)
         ));
@@ -255,20 +275,20 @@ fn judge_block(
 }
 
 /// The judgment for people.
-fn text(args: &JudgeArgs, report: &Report<'_>) -> String {
-    let by = report.method.map_or(String::new(), |method| format!(" by {method}"));
+pub(crate) fn text(report: &Report) -> String {
+    let by = report.method.as_ref().map_or(String::new(), |method| format!(" by {method}"));
     let and = match report.labeled_counted {
         0 => String::new(),
         labeled => format!(", each with {}", counted(labeled, "labeled row")),
     };
     let mut text = String::new();
-    for block in report.blocks {
+    for block in &report.blocks {
         text.push_str(&format!(
             "{}: {} of {}{by}, beside {} draws of {}{and}\n\n",
             report.picks,
             counted(block.picks, "row"),
             count(report.n),
-            count(args.random_draws),
+            count(report.random_draws),
             if block.picks == 1 { "a random row".into() } else { format!("{} random rows", count(block.picks)) }
         ));
         let mut rows = vec![["", "picks", "random", ""].map(str::to_owned).to_vec()];

@@ -8,7 +8,6 @@ mod picture;
 
 use std::fs;
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
@@ -18,7 +17,7 @@ use subsel_formats::{Dtype, MemorySource, NpyWriter, Rows};
 
 use crate::advise;
 use crate::args::{Cli, Command, QuickstartArgs};
-use crate::failure::{self, Failure};
+use crate::failure::{DONE, Failure};
 use crate::messages::{self, count};
 use drawings::{Drawing, Kind};
 use judge::{Comparison, Estimate, Quality};
@@ -49,7 +48,7 @@ struct Method {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: QuickstartArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: QuickstartArgs) -> Result<u8, Failure> {
     let began = Instant::now();
     let dir = &args.output;
     prepare(dir)?;
@@ -69,7 +68,7 @@ pub(crate) fn run(args: QuickstartArgs) -> Result<ExitCode, Failure> {
     write(&dir.join(PAGE), page.as_bytes())?;
     write_picks(dir)?;
     messages::print(&report(&ours.name, &reason, &comparison, dir, began.elapsed().as_secs_f64()))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(DONE)
 }
 
 /// Makes the directory; one that is there must be empty or ours.
@@ -79,11 +78,11 @@ fn prepare(dir: &Path) -> Result<(), Failure> {
         let message = format!("{} is there already and was not made by quickstart", dir.display());
         return Err(Failure::new(message).hint("`-o DIR` names another directory"));
     }
-    fs::create_dir_all(dir).map_err(|error| failure::io("create", dir, &error))
+    fs::create_dir_all(dir).map_err(|error| Failure::io("create", dir, &error))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    fs::write(path, bytes).map_err(|error| failure::io("write", path, &error))
+    fs::write(path, bytes).map_err(|error| Failure::io("write", path, &error))
 }
 
 fn write_pool(pool: &Pool, dir: &Path) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use subsel_formats::{Item, Part, SideOptions, count_rows, list_files, read_items
 use subsel_report::{Look, PICTURE_EXTENSIONS, SHOWN, thumbnail};
 
 use crate::args::ReportArgs;
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::input::{Loaded, Request};
 use crate::messages::{count, counted};
 
@@ -198,7 +198,7 @@ fn files(dir: &Path, loaded: &Loaded) -> Result<Items, Failure> {
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    let told = |error: std::io::Error| failure::io("read", path, &error).message;
+    let told = |error: std::io::Error| Failure::io("read", path, &error).message;
     match std::fs::metadata(path).map_err(told)?.len() {
         ..=FILE_BYTES => std::fs::read(path).map_err(told),
         bytes => Err(format!("{} has {bytes} bytes", path.display())),

@@ -5,7 +5,6 @@ mod items;
 mod picks;
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use subsel::CheckedPool;
 use subsel::plan::{Rates, Shape, Work, bytes_text, plan_work};
@@ -15,7 +14,7 @@ use self::beside::beside_random;
 use self::items::Items;
 use self::picks::Picked;
 use crate::args::{JoinArg, KnownArgs, LayoutArg, ReadArgs, ReportArgs};
-use crate::failure::Failure;
+use crate::failure::{DONE, Failure};
 use crate::input::{Loaded, Request, load};
 use crate::manifest::Manifest;
 use crate::messages::{self, count, counted};
@@ -32,14 +31,14 @@ impl LayoutArg {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: ReportArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: ReportArgs) -> Result<u8, Failure> {
     refuse_existing(&args)?;
     let picks = Picks::open(&args.picks)?;
     let (read, known) = given(&args);
     let (read, known, notes) = picks.as_made(read, known)?;
     let (request, side) = Request::new(&read)?.knowing(&known);
     let mut ctx = args.run.context()?;
-    let mut loaded = load(&request, &side, read.scratch.as_deref())?;
+    let mut loaded = load(&request, &side, read.scratch.as_deref(), None)?;
     picks.check_shape((loaded.source.n_rows(), loaded.source.dim()))?;
     let picked = Picked::read(&args.picks, &picks, &loaded, known.labeled_by)?;
     let rows = picked.rows();
@@ -100,7 +99,7 @@ pub(crate) fn run(args: ReportArgs) -> Result<ExitCode, Failure> {
         let (picks, path) = (counted(rows.len(), "pick"), args.output.display());
         messages::say(&format!("{picks} of {} rows shown in {path} ({})", count(page.n), bytes_text(size)));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(DONE)
 }
 
 /// What cannot be written is refused before the work.
@@ -124,14 +123,14 @@ fn given(args: &ReportArgs) -> (ReadArgs, KnownArgs) {
     (read, KnownArgs { ids: args.ids.clone(), ..KnownArgs::default() })
 }
 
-fn title(picks: &Picks<'_>, n: usize) -> String {
+fn title(picks: &Picks, n: usize) -> String {
     match &picks.manifest {
         Some(manifest) => format!("{} picked by {}", counted(n, "row"), manifest.method.text),
         None => format!("{} picked", counted(n, "row")),
     }
 }
 
-fn subtitle(picks: &Picks<'_>, loaded: &Loaded) -> String {
+fn subtitle(picks: &Picks, loaded: &Loaded) -> String {
     let name = |path: &str| Path::new(path).file_name().map_or(path.into(), |name| name.to_string_lossy().into_owned());
     let of = match &loaded.parts[..] {
         [only] => name(&only.path),
@@ -146,7 +145,7 @@ fn subtitle(picks: &Picks<'_>, loaded: &Loaded) -> String {
     }
 }
 
-fn facts(picks: &Picks<'_>, pool: &CheckedPool<'_>) -> Vec<(String, String)> {
+fn facts(picks: &Picks, pool: &CheckedPool<'_>) -> Vec<(String, String)> {
     let mut facts = Vec::new();
     let mut fact = |name: &str, value: String| facts.push((name.to_owned(), value));
     fact("fingerprint of the pool", pool.facts().fingerprint.clone());
@@ -166,7 +165,7 @@ fn facts(picks: &Picks<'_>, pool: &CheckedPool<'_>) -> Vec<(String, String)> {
 
 /// The plots of the page as files.
 fn write_plots(dir: &Path, page: &SelectionPage<'_>, force: bool) -> Result<(), Failure> {
-    std::fs::create_dir_all(dir).map_err(|error| crate::failure::io("create", dir, &error))?;
+    std::fs::create_dir_all(dir).map_err(|error| crate::Failure::io("create", dir, &error))?;
     for (name, plot) in page.plots() {
         for extension in ["svg", "png"] {
             plot.write(&dir.join(format!("{name}.{extension}")), force)?;

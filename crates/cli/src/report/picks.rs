@@ -15,7 +15,7 @@ use crate::picks::{Block, Picks};
 
 /// The picks of a page.
 pub(super) struct Picked<'a> {
-    picks: &'a Picks<'a>,
+    picks: &'a Picks,
     block: Block,
     scores: Option<Vec<f64>>,
     reasons: Option<Vec<String>>,
@@ -23,12 +23,7 @@ pub(super) struct Picked<'a> {
 
 impl<'a> Picked<'a> {
     /// Reads the table; of several budgets the largest is shown.
-    pub(super) fn read(
-        path: &Path,
-        picks: &'a Picks<'a>,
-        loaded: &Loaded,
-        by: Option<LabeledBy>,
-    ) -> Result<Self, Failure> {
+    pub(super) fn read(path: &Path, picks: &'a Picks, loaded: &Loaded, by: Option<LabeledBy>) -> Result<Self, Failure> {
         let blocks = picks.blocks(loaded.source.n_rows(), loaded.ids.as_ref(), by)?;
         let all = blocks.iter().flat_map(|block| &block.entries).max().map_or(0, |last| last + 1);
         let block =

@@ -1,0 +1,77 @@
+"""The one place where the engine is called."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _native
+from ._progress import bar
+
+log = logging.getLogger("subsel")
+
+
+class SubselWarning(UserWarning):
+    """What should be read before a result is trusted."""
+
+
+class Table:
+    """A table of the engine; columns become arrays and lists when they are asked for."""
+
+    def __init__(self, native: _native.Table) -> None:
+        self._native = native
+        self._names = frozenset(native.names())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def __getitem__(self, name: str) -> Any:
+        kind, values = self._native.column(name)
+        if kind == "text":
+            return values
+        array = np.frombuffer(values, dtype=f"={kind}")
+        return array.astype(np.int64) if kind == "u8" else array
+
+    def facts(self, name: str) -> list[dict[str, Any]]:
+        """Facts with names, one dict a row."""
+        return [json.loads(text) for text in self._native.facts(name)]
+
+
+class Answer:
+    """What a command answers."""
+
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self.report: Any = json.loads(raw["json"])
+        self.text: str = raw["text"]
+        self.table = Table(raw["table"])
+        self.kept: NDArray[np.int64] = np.frombuffer(raw["kept"], dtype="=u8").astype(np.int64)
+        self.complete: bool = raw["complete"]
+        self.warnings: list[str] = raw["warnings"]
+        self.notes: list[str] = raw["notes"]
+
+
+def run(
+    command: str,
+    words: list[str],
+    pool: Any = None,
+    known: dict[str, Any] | None = None,
+    test: Any = None,
+    progress: bool | None = None,
+) -> Answer:
+    """Runs a command of the program; its warnings become Python's, its notes go to the log."""
+    shown = bar(progress)
+    try:
+        answer = Answer(_native.call(command, words, pool, known, test, shown))
+    finally:
+        if shown is not None:
+            shown.close()
+    for text in answer.warnings:
+        warnings.warn(text, SubselWarning, stacklevel=4)
+    for text in answer.notes:
+        log.info(text)
+    return answer

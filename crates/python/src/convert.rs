@@ -1,0 +1,101 @@
+//! Values between Python and the program: columns in, tables out.
+
+use std::collections::BTreeMap;
+
+use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyList, PyString};
+use subsel_cli::Given;
+use subsel_formats::{Column, Opened, SideColumn};
+
+use crate::array::ArraySource;
+use crate::error::raised;
+use crate::table;
+
+/// A pool as the package hands it over: an array, or a table with the names of its columns of rows and ids.
+#[derive(FromPyObject)]
+pub(crate) enum PoolGiven<'py> {
+    /// An array of two axes, and whether its two bytes are bfloat16.
+    Array(Bound<'py, PyAny>, bool),
+    /// An object with `__arrow_c_stream__`.
+    Table(Bound<'py, PyAny>, Option<String>, Option<String>),
+}
+
+impl PoolGiven<'_> {
+    /// Opens it. `what` it is, for messages.
+    pub(crate) fn open(self, what: &str) -> PyResult<Opened> {
+        match self {
+            PoolGiven::Array(array, bf16) => Ok(ArraySource::new(&array, what, bf16)?.opened()),
+            PoolGiven::Table(table, column, id_column) => table::open(&table, what, column, id_column),
+        }
+    }
+}
+
+/// What is known of rows: numbers, texts, or a matrix.
+pub(crate) fn given(values: &Bound<'_, PyAny>, what: &str) -> PyResult<Given> {
+    if let Ok(pool) = values.extract::<PoolGiven<'_>>() {
+        return Ok(Given::Matrix(pool.open(what)?.source));
+    }
+    let list = values.cast::<PyList>().map_err(PyErr::from)?;
+    let is_text = list.get_item(0).is_ok_and(|first| first.is_instance_of::<PyString>());
+    let bad = |error: PyErr| {
+        PyValueError::new_err(format!("{what} must be all whole numbers, all numbers or all texts: {error}"))
+    };
+    Ok(Given::Column(match (is_text, list.extract::<Vec<i64>>()) {
+        (true, _) => SideColumn::Texts(list.extract().map_err(bad)?),
+        (false, Ok(values)) => SideColumn::Ints(values),
+        (false, Err(_)) => SideColumn::Floats(list.extract().map_err(bad)?),
+    }))
+}
+
+/// A table of an answer; columns are converted when they are asked for.
+#[pyclass(frozen, module = "subsel._native")]
+pub(crate) struct Table {
+    columns: BTreeMap<String, Column>,
+}
+
+impl Table {
+    pub(crate) fn new(columns: BTreeMap<String, Column>) -> Self {
+        Table { columns }
+    }
+}
+
+#[pymethods]
+impl Table {
+    /// The names of the columns.
+    fn names(&self) -> Vec<String> {
+        self.columns.keys().cloned().collect()
+    }
+
+    /// A column: its type (`u8`, `i8`, `f8` bytes, `text` or `json` lists) and its values.
+    fn column<'py>(&self, py: Python<'py>, name: &str) -> PyResult<(&'static str, Bound<'py, PyAny>)> {
+        let column = self.columns.get(name).ok_or_else(|| PyKeyError::new_err(name.to_owned()))?;
+        Ok(match column {
+            Column::U64(values) => ("u8", bytes(py, values)),
+            Column::I64(values) => ("i8", bytes(py, values)),
+            Column::F64(values) => ("f8", bytes(py, values)),
+            Column::Text(values) => ("text", PyList::new(py, values)?.into_any()),
+            Column::Json { text, .. } => ("text", PyList::new(py, text)?.into_any()),
+        })
+    }
+
+    /// The facts of a column of facts: one JSON object a row.
+    fn facts(&self, name: &str) -> PyResult<Vec<String>> {
+        match self.columns.get(name) {
+            Some(Column::Json { values, .. }) => Ok(values.iter().map(ToString::to_string).collect()),
+            _ => Err(PyKeyError::new_err(name.to_owned())),
+        }
+    }
+}
+
+/// Numbers as bytes that numpy can own.
+pub(crate) fn bytes<'py, T: bytemuck::NoUninit>(py: Python<'py>, values: &[T]) -> Bound<'py, PyAny> {
+    PyByteArray::new(py, bytemuck::cast_slice(values)).into_any()
+}
+
+/// A small map of picks among rows of a pool, as SVG.
+#[pyfunction]
+pub(crate) fn picture(pool: PoolGiven<'_>, rows: Vec<usize>) -> PyResult<String> {
+    let opened = pool.open("X")?;
+    subsel_report::small_map(&*opened.source, &rows).map_err(|error| raised(error.into()))
+}
