@@ -5,6 +5,7 @@ use crate::annotations::Classes;
 use crate::context::Settings;
 use crate::outputs::{OutputKind, Outputs};
 use crate::testing::{LinePool, line_pool, matrix_pool};
+use crate::training::{Tracker, TrainingScore};
 
 const TEXTS: [&str; 9] = [
     "el2n",
@@ -105,9 +106,7 @@ fn a_sure_model_finds_labels_perfect_or_worst() {
 #[test]
 fn the_colder_the_model_the_farther_the_margin() {
     let mut pool = worked();
-    let at =
-        |temperature| outputs(OutputKind::Logits, &[&[2.0, 1.0, 0.0][..]; 2]).map(|o| o.at_temperature(temperature));
-    pool.known.outputs = at(0.5);
+    pool.known.outputs = pool.known.outputs.map(|outputs| outputs.at_temperature(0.5));
     close(scores("label-margin", &pool)[0], 2.0, "margin at half the temperature");
     let cold = scores("el2n", &pool);
     pool.known.outputs = outputs(OutputKind::Logits, &[&[4.0, 2.0, 0.0][..]; 2]);
@@ -136,6 +135,23 @@ fn adjusted_quality_is_that_of_probabilities_less_thresholds() {
     // Less confidence is asked of the smaller class, whose row is then better off.
     let plain = scores("label-quality", &pool);
     assert!(scores("label-quality:adjust=true", &pool)[3] < plain[3]);
+}
+
+#[test]
+fn one_look_of_a_training_scores_the_same() {
+    let mut pool = line_pool(&[0.0; 60]);
+    let logits: Vec<f32> = (0..240).map(|i| (i * 2654435761usize % 1000) as f32 / 150.0).collect();
+    let classes: Vec<usize> = (0..60).map(|row| row % 4).collect();
+    let names: Vec<String> = classes.iter().map(usize::to_string).collect();
+    pool.known.labels = Some(Classes::from_names(&names));
+    pool.known.outputs = Some(Outputs::new(OutputKind::Logits, logits.clone(), 4));
+    let mut tracker = Tracker::new(60, None).unwrap_or_else(|error| panic!("{error}"));
+    let ids: Vec<usize> = (0..60).collect();
+    tracker.update(0, &ids, &logits, &classes).unwrap_or_else(|error| panic!("{error}"));
+    let turned = |score| tracker.values(score).into_iter().map(|value| 0.0 - value).collect::<Vec<_>>();
+    assert_eq!(scores("el2n", &pool), tracker.values(TrainingScore::El2n));
+    assert_eq!(scores("label-margin", &pool), turned(TrainingScore::AumLogit));
+    assert_eq!(scores("label-margin:of=probabilities", &pool), turned(TrainingScore::AumProb));
 }
 
 #[test]
