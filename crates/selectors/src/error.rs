@@ -101,6 +101,19 @@ pub enum Error {
         /// Classes of the outputs.
         classes: usize,
     },
+    /// A row whose class is not known, for a score that goes by it.
+    #[error("`{method}` goes by the class of every row, and that of row {row} is not known: it is labeled `{label}`")]
+    ClassUnknown {
+        /// The score.
+        method: &'static str,
+        /// The row.
+        row: usize,
+        /// Its label.
+        label: String,
+    },
+    /// What a training handed over cannot be tracked.
+    #[error(transparent)]
+    Training(#[from] crate::training::TrainingError),
     /// A row number beyond the pool.
     #[error("{what} names row {row}, but the pool has rows 0 to {last}")]
     RowOutOfRange {
@@ -186,6 +199,8 @@ impl Error {
             Error::Memory { .. } => {
                 Some("raise `--max-memory`, use fewer threads, or choose a method that keeps less (`subsel plan` compares them)".into())
             }
+            Error::ClassUnknown { .. } => Some("score a pool of just the rows whose class is known".into()),
+            Error::Training(error) => error.hint(),
             Error::Format(error) => error.hint(),
             Error::Grammar(error) => error.hint(),
             _ => None,

@@ -35,6 +35,7 @@ mod distinct;
 mod error;
 mod gains;
 pub mod grammar;
+mod label;
 mod memo;
 mod method;
 pub mod methods;
@@ -55,6 +56,7 @@ mod sums;
 #[cfg(test)]
 mod testing;
 mod top;
+pub mod training;
 mod unit;
 
 pub use annotations::{Annotations, Classes};

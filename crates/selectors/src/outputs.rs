@@ -77,6 +77,11 @@ impl Outputs {
         self.kind
     }
 
+    /// What logits are divided by before softmax.
+    pub(crate) fn temperature(&self) -> f64 {
+        self.temperature
+    }
+
     fn name(&self) -> &'static str {
         match self.kind {
             OutputKind::Probabilities => "probabilities",
@@ -121,7 +126,8 @@ impl Outputs {
         Outputs { values: Arc::new(values), ..self.clone() }
     }
 
-    fn row(&self, row: usize) -> &[f32] {
+    /// The numbers of a row as they were given, class by class.
+    pub(crate) fn row(&self, row: usize) -> &[f32] {
         &self.values[row * self.classes..(row + 1) * self.classes]
     }
 
@@ -132,7 +138,7 @@ impl Outputs {
     }
 
     /// Probabilities and their logarithms of a row, class by class, at a temperature beyond its own.
-    fn probabilities(&self, row: usize, temperature: f64, out: &mut Vec<(f64, f64)>) {
+    pub(crate) fn probabilities(&self, row: usize, temperature: f64, out: &mut Vec<(f64, f64)>) {
         out.clear();
         let temperature = temperature * self.temperature;
         let log = |p: f32| libm::log(f64::from(p));
@@ -144,18 +150,25 @@ impl Outputs {
             OutputKind::Probabilities => out.extend(self.row(row).iter().map(|&p| (0.0, log(p)))),
             OutputKind::Logits => out.extend(self.row(row).iter().map(|&z| (0.0, f64::from(z)))),
         }
-        let most = out.iter().map(|(_, z)| *z).fold(f64::NEG_INFINITY, f64::max);
-        let mut sum = 0.0;
-        for (p, z) in out.iter_mut() {
-            *z = (*z - most) / temperature;
-            *p = libm::exp(*z);
-            sum += *p;
-        }
-        let log_sum = libm::log(sum);
-        for (p, z) in out.iter_mut() {
-            *p /= sum;
-            *z -= log_sum;
-        }
+        softmax(out, temperature);
+    }
+
+    /// A number of each row `(n,)`; `of(buffer, row)` may use the buffer for what it likes.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub(crate) fn numbers(
+        &self,
+        ctx: &Context,
+        of: impl Fn(&mut Vec<(f64, f64)>, usize) -> f64 + Sync,
+    ) -> Result<Vec<f64>, Error> {
+        let mut numbers = vec![0.0; self.values.len() / self.classes];
+        let step = |buffer: &mut Vec<(f64, f64)>, rows: std::ops::Range<usize>, out: &mut [f64]| {
+            rows.zip(out).for_each(|(row, out)| *out = of(buffer, row));
+            Ok(None::<()>)
+        };
+        scan::chunks(numbers.len(), ctx, &mut numbers, Vec::new, step, |()| Ok(()))?;
+        Ok(numbers)
     }
 
     /// How unsure the model is of each row `(n,)`, at a temperature beyond that of the outputs.
@@ -163,16 +176,10 @@ impl Outputs {
     /// # Errors
     /// [`Error::Interrupted`].
     pub(crate) fn uncertainties(&self, by: Uncertainty, temperature: f64, ctx: &Context) -> Result<Vec<f64>, Error> {
-        let mut values = vec![0.0; self.values.len() / self.classes];
-        let step = |of_row: &mut Vec<(f64, f64)>, rows: std::ops::Range<usize>, out: &mut [f64]| {
-            for (row, out) in rows.zip(out) {
-                self.probabilities(row, temperature, of_row);
-                *out = by.of(of_row);
-            }
-            Ok(None::<()>)
-        };
-        scan::chunks(values.len(), ctx, &mut values, Vec::new, step, |()| Ok(()))?;
-        Ok(values)
+        self.numbers(ctx, |of_row, row| {
+            self.probabilities(row, temperature, of_row);
+            by.of(of_row)
+        })
     }
 
     /// The temperature, beyond that of the outputs, at which confidence and share of right answers differ least among
@@ -210,22 +217,46 @@ impl Outputs {
     /// # Errors
     /// [`Error::Labels`] where they can do neither.
     pub(crate) fn columns_of(&self, labels: &Classes, rows: &[usize]) -> Result<Vec<usize>, Error> {
-        let wrong = |name: &str| Error::Labels { names: labels.names.len(), name: name.into(), classes: self.classes };
+        let columns = self.columns(labels)?;
+        let column = |&row: &usize| {
+            let code = labels.codes[row] as usize;
+            columns[code].ok_or_else(|| self.no_columns(labels, &labels.names[code]))
+        };
+        rows.iter().map(column).collect()
+    }
+
+    /// The same of each name of a label, `None` for one that stands for a class that is not known.
+    ///
+    /// # Errors
+    /// [`Error::Labels`].
+    pub(crate) fn columns(&self, labels: &Classes) -> Result<Vec<Option<usize>>, Error> {
         let numbers: Option<Vec<i64>> = labels.names.iter().map(|name| whole(name)).collect();
         let are_columns = |numbers: &Vec<i64>| numbers.iter().all(|number| *number < self.classes as i64);
         match numbers.filter(are_columns) {
-            Some(numbers) => {
-                let column = |&row: &usize| {
-                    let code = labels.codes[row] as usize;
-                    usize::try_from(numbers[code]).map_err(|_| wrong(&labels.names[code]))
-                };
-                rows.iter().map(column).collect()
-            }
-            None if labels.names.len() == self.classes => {
-                Ok(rows.iter().map(|&row| labels.codes[row] as usize).collect())
-            }
-            None => Err(wrong(labels.names.last().map_or("", String::as_str))),
+            Some(numbers) => Ok(numbers.into_iter().map(|number| usize::try_from(number).ok()).collect()),
+            None if labels.names.len() == self.classes => Ok((0..self.classes).map(Some).collect()),
+            None => Err(self.no_columns(labels, labels.names.last().map_or("", String::as_str))),
         }
+    }
+
+    fn no_columns(&self, labels: &Classes, name: &str) -> Error {
+        Error::Labels { names: labels.names.len(), name: name.into(), classes: self.classes }
+    }
+}
+
+/// Makes logits, the second of each pair, probabilities and their logarithms.
+pub(crate) fn softmax(out: &mut [(f64, f64)], temperature: f64) {
+    let most = out.iter().map(|(_, z)| *z).fold(f64::NEG_INFINITY, f64::max);
+    let mut sum = 0.0;
+    for (p, z) in out.iter_mut() {
+        *z = (*z - most) / temperature;
+        *p = libm::exp(*z);
+        sum += *p;
+    }
+    let log_sum = libm::log(sum);
+    for (p, z) in out.iter_mut() {
+        *p /= sum;
+        *z -= log_sum;
     }
 }
 

@@ -1,5 +1,8 @@
 //! One number per row: what `subsel score` writes, and what methods that go by scores can be given.
 
+mod given_label;
+#[cfg(test)]
+mod label_tests;
 mod neighborhood;
 #[cfg(test)]
 mod tests;
@@ -10,6 +13,7 @@ use std::fmt::Debug;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+pub use given_label::{Compared, El2n, Grand, LabelMargin, LabelQuality, Quality};
 pub use neighborhood::{Density, KDistance, Typicality};
 pub use uncertainty::{Entropy, LeastConfidence, Margin};
 
@@ -103,6 +107,26 @@ pub fn all() -> &'static [ScoreEntry] {
             info: &uncertainty::LEAST_CONFIDENCE,
             score: "1 - p1 of what a model says",
             build: build::<LeastConfidence>,
+        },
+        ScoreEntry {
+            info: &given_label::EL2N,
+            score: "|p - y|, distance of what a model says from the row's label (--labels): from 0 to 1.414",
+            build: build::<El2n>,
+        },
+        ScoreEntry {
+            info: &given_label::GRAND,
+            score: "|p - y| sqrt(1 + |row|^2): gradient norm of the last layer, the rows being what it is given",
+            build: build::<Grand>,
+        },
+        ScoreEntry {
+            info: &given_label::LABEL_MARGIN,
+            score: "largest other logit less that of the row's label: above 0 where the model is wrong",
+            build: build::<LabelMargin>,
+        },
+        ScoreEntry {
+            info: &given_label::LABEL_QUALITY,
+            score: "1 less the quality of the row's label, such as 1 - p of it: high where it is likely wrong",
+            build: build::<LabelQuality>,
         },
     ];
     ALL
