@@ -14,7 +14,7 @@ const USUAL: [&str; 3] = ["label", "choice", "tag"];
 ///
 /// Tools ask one question or several (Label Studio's `from_name`; CVAT has tags and shapes): each is a column of labels of
 /// its own name, and `label` is the only one, or the one that is usually meant.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Annotated {
     path: PathBuf,
     /// The rows that the items were written for, where all of them say so.
@@ -25,7 +25,7 @@ pub struct Annotated {
     questions: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 struct Item {
     /// What messages call it.
     name: String,

@@ -11,6 +11,7 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 use serde_json::{Map, Value, json};
 
+use super::UNDERSTOOD;
 use super::annotated::{Annotated, Found, Gathered};
 use super::label_studio::{ROW, row_of};
 use super::write::{Task, ToolOptions};
@@ -31,59 +32,58 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Annotated, Error> {
     let mut reader = Reader::from_str(text);
     let mut gathered = Gathered::default();
     let mut image: Option<Found> = None;
-    let mut depth = 0_usize;
+    let (mut depth, mut rooted) = (0_usize, false);
     loop {
         let at = reader.buffer_position();
-        let broken = |e: &dyn std::fmt::Display| Error::damaged(path, format!("{} is no XML: {e}", place(text, at)));
-        match reader.read_event().map_err(|e| broken(&e))? {
+        let broken = |e: String| Error::damaged(path, format!("line {} is no XML: {e}", line(text, at)));
+        match reader.read_event().map_err(|e| broken(e.to_string()))? {
             Event::Start(tag) => {
-                open(path, &tag, depth, &mut image).map_err(|e| e.unwrap_or_else(|e| broken(&e)))?;
-                depth += 1;
+                open(path, &tag, depth, &mut image, &broken)?;
+                (depth, rooted) = (depth + 1, true);
             }
             Event::Empty(tag) => {
-                open(path, &tag, depth, &mut image).map_err(|e| e.unwrap_or_else(|e| broken(&e)))?;
+                open(path, &tag, depth, &mut image, &broken)?;
                 close(depth, &mut image, &mut gathered);
+                rooted = true;
             }
             Event::End(_) => {
                 depth = depth.saturating_sub(1);
                 close(depth, &mut image, &mut gathered);
             }
-            Event::Eof if depth > 0 => {
-                return Err(Error::damaged(path, "breaks off before the end of its XML"));
-            }
-            Event::Eof => break,
+            Event::Eof if depth > 0 => return Err(Error::damaged(path, "breaks off before the end of its XML")),
+            Event::Eof if !rooted => return Err(Error::unsupported(path, "is no XML: it has no element", UNDERSTOOD)),
+            Event::Eof => return Ok(gathered.finish(path)),
             _ => {}
         }
     }
-    if !text.contains("<annotations") {
-        return Err(foreign(path, "holds no element `annotations`"));
-    }
-    Ok(gathered.finish(path))
 }
 
-/// What went wrong with a tag: our error, or that of the parser.
-type TagError = Result<Error, quick_xml::Error>;
-
-fn open(path: &Path, tag: &BytesStart<'_>, depth: usize, image: &mut Option<Found>) -> Result<(), TagError> {
+/// Takes in a tag; `broken` tells what is wrong with its attributes.
+fn open(
+    path: &Path,
+    tag: &BytesStart<'_>,
+    depth: usize,
+    image: &mut Option<Found>,
+    broken: &dyn Fn(String) -> Error,
+) -> Result<(), Error> {
     let name = tag.name();
+    let attribute = |name: &str| attribute(tag, name).map_err(broken);
     match (depth, name.as_ref()) {
         (0, "annotations") => {}
         (0, other) => {
-            return Err(Ok(foreign(path, format!("is XML with the root `{}`, not `annotations`", excerpt(other)))));
+            let what = format!("is XML with the root `{}`, not `annotations`", excerpt(other));
+            return Err(Error::unsupported(path, what, UNDERSTOOD));
         }
         (1, "track") => {
             let hint = "export it as CVAT for images 1.1, which has an entry for each frame";
-            return Err(Ok(Error::unsupported(path, "holds tracks of a video", hint)));
+            return Err(Error::unsupported(path, "holds tracks of a video", hint));
         }
         (1, "image") => {
-            let file = attribute(tag, "name")?.ok_or_else(|| {
-                let id = attribute(tag, "id").ok().flatten().unwrap_or_default();
-                Ok(Error::damaged(path, format!("image {} has no name", excerpt(&id))))
-            })?;
+            let file = attribute("name")?.ok_or_else(|| broken("an image has no name".into()))?;
             *image = Some(Found { name: format!("image `{file}`"), row: None, id: Some(file), labels: Vec::new() });
         }
         (2, kind) => {
-            if let (Some(image), Some(label)) = (image, attribute(tag, "label")?) {
+            if let (Some(image), Some(label)) = (image, attribute("label")?) {
                 image.labels.push((if kind == "tag" { TAG } else { SHAPE }.to_owned(), label));
             }
         }
@@ -102,21 +102,16 @@ fn close(depth: usize, image: &mut Option<Found>, gathered: &mut Gathered) {
     }
 }
 
-fn attribute(tag: &BytesStart<'_>, name: &str) -> Result<Option<String>, TagError> {
-    let found = tag.try_get_attribute(name).map_err(|e| Err(e.into()))?;
+fn attribute(tag: &BytesStart<'_>, name: &str) -> Result<Option<String>, String> {
+    let found = tag.try_get_attribute(name).map_err(|e| e.to_string())?;
     let value = found.map(|found| found.normalized_value(XmlVersion::Implicit1_0).map(|value| value.into_owned()));
-    value.transpose().map_err(|e| Err(e.into()))
+    value.transpose().map_err(|e| e.to_string())
 }
 
-fn foreign(path: &Path, what: impl Into<String>) -> Error {
-    Error::unsupported(path, what, super::UNDERSTOOD)
-}
-
-/// Where a byte is, as editors count.
-fn place(text: &str, at: u64) -> String {
+/// The line of a byte, from 1.
+fn line(text: &str, at: u64) -> usize {
     let end = usize::try_from(at).unwrap_or(usize::MAX).min(text.len());
-    let line = text.as_bytes()[..end].iter().filter(|byte| **byte == b'\n').count() + 1;
-    format!("line {line}")
+    text.as_bytes()[..end].iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
 /// Whether a text begins as manifests do.
@@ -139,7 +134,7 @@ pub(super) fn read_manifest(file: &DataFile) -> Result<Annotated, Error> {
         match lines {
             1 => Ok(()),
             2 if object.get("type").and_then(Value::as_str) == Some("images") => Ok(()),
-            2 => Err(foreign(path, "is a manifest, but not of images")),
+            2 => Err(Error::unsupported(path, "is a manifest, but not of images", UNDERSTOOD)),
             _ => {
                 let text = |field: &str| object.get(field).and_then(Value::as_str);
                 let name = text("name").ok_or_else(|| wrong("has no text `name`"))?;
