@@ -3,97 +3,14 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use common::fixture;
-use proptest::prelude::*;
+use common::tools::*;
 use serde_json::{Value, json};
 use subsel_formats::{
-    Annotated, Error, SideColumn, SideOptions, Task, ToolFormat, ToolOptions, ToolWriter, is_annotations,
-    read_annotations, read_column,
+    Error, Ids, SideColumn, SideOptions, ToolFormat, ToolOptions, ToolWriter, is_annotations, read_annotations,
 };
-
-fn tool(name: &str) -> PathBuf {
-    fixture(&format!("tools/{name}"))
-}
-
-fn prefer(names: &[&str]) -> SideOptions {
-    SideOptions { column: None, prefer: names.iter().map(|name| (*name).to_owned()).collect() }
-}
-
-fn named(column: &str) -> SideOptions {
-    SideOptions { column: Some(column.into()), prefer: Vec::new() }
-}
-
-fn texts(values: &[&str]) -> SideColumn {
-    SideColumn::Texts(values.iter().map(|value| (*value).to_owned()).collect())
-}
-
-fn column(path: &Path, options: &SideOptions) -> Result<SideColumn, Error> {
-    read_column(path, options).map(|file| file.values)
-}
-
-fn strings(values: &[&str]) -> Option<Vec<String>> {
-    Some(values.iter().map(|value| (*value).to_owned()).collect())
-}
-
-fn some(values: &[&str]) -> Vec<Option<String>> {
-    values.iter().map(|value| Some((*value).to_owned())).collect()
-}
-
-/// Writes `text` as a file called `name` and reads it.
-fn read_text(name: &str, text: &str) -> Result<Annotated, Error> {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join(name);
-    fs::write(&path, text).unwrap();
-    read_annotations(&path)
-}
-
-/// Message and hint, less the directory.
-fn told(error: &Error) -> String {
-    let message = error.to_string();
-    let name = message.split_once(": ").map_or("", |(path, _)| path);
-    let file = Path::new(name).file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    format!("{} | {}", message.replace(name, file), error.hint().unwrap_or_default())
-}
-
-fn options() -> ToolOptions {
-    ToolOptions { method: "k-center".into(), version: "0.1.0".into(), ..ToolOptions::default() }
-}
-
-fn tasks(ids: &[&str]) -> Vec<Task> {
-    let task = |(place, id): (usize, &&str)| Task {
-        rank: place as u64 + 1,
-        row: 10 * place as u64 + 7,
-        id: Some((*id).to_owned()),
-        size: Some((640, 480)),
-        score: if place == 1 { f64::NAN } else { 2.5 },
-        reason: "farthest from what was taken".into(),
-        ..Task::default()
-    };
-    ids.iter().enumerate().map(task).collect()
-}
-
-/// A file of tasks, in a directory that lasts as long.
-#[derive(Debug)]
-struct Written {
-    _dir: tempfile::TempDir,
-    path: PathBuf,
-    text: String,
-}
-
-fn written(name: &str, format: ToolFormat, options: ToolOptions, tasks: &[Task]) -> Result<Written, Error> {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join(name);
-    ToolWriter::create(&path, format, options, false)?.write(tasks)?;
-    let text = fs::read_to_string(&path).unwrap();
-    Ok(Written { _dir: dir, path, text })
-}
-
-/// What a program does with a file: rows, ids and labels.
-fn table(read: &Annotated) -> impl PartialEq + std::fmt::Debug {
-    (read.rows.clone(), read.ids.clone(), read.labels(None).unwrap())
-}
 
 /// One project three times, the two flat exports by Label Studio's own converter: a task with two boxes, one that was
 /// skipped, one with an empty annotation, one that waits, one labeled by somebody else.
@@ -172,6 +89,7 @@ fn coco_files() {
     assert_eq!(read.ids, strings(&["000000397133.jpg", "000000252219.jpg"]));
     assert_eq!(read.labels(None).unwrap(), some(&["bottle", "person"]));
     assert_eq!(column(&path, &prefer(&["label"])).unwrap(), texts(&["bottle", "person"]));
+    assert_eq!(column(&path, &named("image_id")).unwrap(), SideColumn::Ints(vec![397133, 252219]));
 }
 
 #[test]
@@ -343,8 +261,8 @@ fn images_are_picked_out_of_a_coco_file_by_name_or_number() {
         assert_eq!(read.labels(None).unwrap(), some(&["person", "bottle"]));
     }
     for (ids, message) in [
-        (["000000037777.jpg", "b.jpg"], "1 of 2 ids are the file name of no image, the first is `b.jpg`"),
-        (["1", "37777"], "1 of 2 ids are the number of no image, the first is `1`"),
+        (["000000037777.jpg", "b.jpg"], "1 of 2 ids name no image by file name, the first is `b.jpg`"),
+        (["1", "37777"], "1 of 2 ids name no image by number, the first is `1`"),
         (["a.jpg", "b.jpg"], "none of the 2 ids is an image of it, the first is `a.jpg`"),
     ] {
         let error = written("picked.json", ToolFormat::Coco, options(), &tasks(&ids)).unwrap_err();
@@ -389,6 +307,28 @@ fn what_cannot_be_written_is_refused_before_the_work() {
     let itself = create("own.json", ToolFormat::Coco, coco(dir.path().join("own.json")), true).unwrap_err();
     assert!(itself.contains("is the file that images are picked out of"), "{itself}");
 
+    let check = |format: ToolFormat, ids: Option<Ids>| {
+        let writer = ToolWriter::create(
+            &dir.path().join(format!("x.{}", format.extension())),
+            format,
+            coco(tool("coco.json")),
+            false,
+        );
+        writer.unwrap().check_ids(ids.as_ref()).map_err(|e| told(&e))
+    };
+    use ToolFormat::{Coco, Cvat, LabelStudio, List};
+    let names = |names: &[&str]| Some(Ids::Text(names.iter().map(|name| (*name).to_owned()).collect()));
+    assert_eq!((check(LabelStudio, None), check(List, None), check(Cvat, names(&["a"]))), (Ok(()), Ok(()), Ok(())));
+    assert!(check(Cvat, None).unwrap_err().contains("rows have no ids, by which `cvat` finds images"));
+    assert!(check(Coco, None).unwrap_err().contains("rows have no ids, by which `coco` finds images"));
+    assert_eq!(check(Coco, names(&["absent.jpg", "000000397133.jpg"])), Ok(()));
+    assert_eq!(check(Coco, Some(Ids::Int(vec![1, 37777]))), Ok(()));
+    let none = check(Coco, Some(Ids::Int(vec![1, 2]))).unwrap_err();
+    assert_eq!(
+        none,
+        "coco.json: none of the 2 ids is an image of it, the first is `1` | file names look like `000000397133.jpg`"
+    );
+
     let path = dir.path().join("a.txt");
     fs::write(&path, "precious").unwrap();
     let refused = ToolWriter::create(&path, ToolFormat::List, options(), false);
@@ -405,7 +345,7 @@ fn cvat_needs_names_and_sizes() {
     assert!(error.to_string().ends_with("the width and height of `b.jpg` are not known"), "{error}");
     tasks[0].id = None;
     let error = written("m.jsonl", ToolFormat::Cvat, options(), &tasks).unwrap_err();
-    assert!(error.to_string().ends_with("row 7 has no id, and CVAT finds images by their names"), "{error}");
+    assert!(error.to_string().ends_with("rows have no ids, by which `cvat` finds images"), "{error}");
 }
 
 #[test]
@@ -471,150 +411,5 @@ fn exports_without_anything_labeled_are_empty() {
         let read = read_text(name, text).unwrap();
         assert!(read.is_empty() && read.labels(None).unwrap().is_empty(), "{text}");
         assert_eq!((read.rows, read.ids), (Some(vec![]), Some(vec![])), "{text}");
-    }
-}
-
-#[test]
-fn files_that_are_no_annotations_are_refused_with_their_place() {
-    let image = "{\"images\": [{\"id\": 1, \"file_name\": \"a\"}]";
-    for (name, text, expected) in [
-        ("a.json", "", "is empty"),
-        ("a.json", "[{\"id\": 1,\n}]", "is no JSON: trailing comma at line 2"),
-        ("a.json", "[1, 2]", "entry 1 of the array is no task"),
-        ("a.json", "[{\"data\": {}, \"annotations\": []}, {\"x\": 1}]", "entry 2 of the array is no task"),
-        ("a.json", "{\"a\": 1}", "without `images`"),
-        ("a.json", "{\"id\": 1, \"data\": {}}", "where an array of tasks is needed"),
-        ("a.json", "3", "neither an array of tasks nor"),
-        ("a.json", "[{\"id\": 7, \"data\": {\"image\": \"a\"}}]", "task 7 has no field `annotations`"),
-        ("a.json", "[{\"id\": 7, \"data\": {}, \"annotations\": 3}]", "task 7: `annotations` is no array"),
-        ("a.json", "[{\"id\": 7, \"data\": {}, \"annotations\": [3]}]", "task 7: an annotation is no object"),
-        ("a.json", "[{\"data\": {}, \"annotations\": [{}]}]", "task number 1: an annotation has no array `result`"),
-        (
-            "a.json",
-            "[{\"id\": 7, \"data\": {\"subsel_row\": 1.5}, \"annotations\": []}]",
-            "task 7: `subsel_row` is 1.5, no row number",
-        ),
-        ("a.json", "{\"images\": [{\"id\": 1}]}", "entry 1 of `images` has no `file_name`"),
-        ("a.json", "{\"images\": [{\"file_name\": \"a\"}]}", "entry 1 of `images` has no `id`"),
-        ("a.json", &format!("{image}, \"annotations\": 3}}"), "`annotations` is no array"),
-        ("a.json", &format!("{image}, \"annotations\": [{{}}]}}"), "entry 1 of `annotations` has no `image_id`"),
-        ("a.json", &format!("{image}, \"annotations\": [{{\"image_id\": 2}}]}}"), "is of image 2, which is not among"),
-        (
-            "a.json",
-            &format!(
-                "{image}, \"categories\": [{{\"id\": 1, \"name\": \"x\"}}], \"annotations\": [{{\"image_id\": 1, \"category_id\": 5}}]}}"
-            ),
-            "is of category 5, which is not among",
-        ),
-        ("a.xml", "no XML", "it has no element"),
-        ("a.xml", "<annotation><object/></annotation>", "the root `annotation`, not `annotations`"),
-        ("a.xml", "<annotations>\n<image id=\"0\">\n</image></annotations>", "line 2 is no XML: an image has no name"),
-        ("a.xml", "<annotations>\n<image name=\"a\">", "breaks off before the end"),
-        ("a.xml", "<annotations>\n\n<image name=\"&nbsp;\"/></annotations>", "line 3 is no XML"),
-        ("a.xml", "<annotations></image>", "line 1 is no XML"),
-        ("a.xml", "<annotations><track id=\"0\" label=\"car\"></track></annotations>", "holds tracks of a video"),
-        ("a.zip", "PK", "a zip archive"),
-        ("a.jsonl", "{\"version\":\"1.1\"}\n", "breaks off after its first line"),
-        ("a.jsonl", "{\"version\":\"1.1\"}\n{\"type\":\"video\"}\n", "is a manifest, but not of images"),
-        (
-            "a.jsonl",
-            "{\"version\":\"1.1\"}\n{\"type\":\"images\"}\n{\"name\":\"a\"}\n",
-            "line 3: has no text `extension`",
-        ),
-        ("a.csv", "a,b\n1,2\n", "no file of annotations"),
-    ] {
-        let error = read_text(name, text).unwrap_err();
-        assert!(error.to_string().contains(expected), "{text}: {error}");
-        if matches!(error, Error::Unsupported { .. }) {
-            assert!(error.hint().is_some(), "{error}");
-        }
-    }
-}
-
-/// Texts near to what is read: pieces of the fixtures, cut, repeated and mixed.
-fn nearly(name: &'static str) -> impl Strategy<Value = Vec<u8>> {
-    let whole = fs::read(tool(name)).unwrap();
-    let len = whole.len();
-    let edit = (0..len, 0..len, 0..4_usize, any::<u8>());
-    proptest::collection::vec(edit, 1..4).prop_map(move |edits| {
-        let mut bytes = whole.clone();
-        for (a, b, kind, byte) in edits {
-            let (a, b) = (a.min(b).min(bytes.len()), a.max(b).min(bytes.len()));
-            match kind {
-                0 => bytes.truncate(b),
-                1 => drop(bytes.drain(a..b)),
-                2 => bytes.extend_from_within(a..b),
-                _ if a < bytes.len() => bytes[a] = byte,
-                _ => {}
-            }
-        }
-        bytes
-    })
-}
-
-/// Values such as a task or a COCO file is made of, in places where they do not belong.
-fn any_json() -> impl Strategy<Value = Value> {
-    let names = ["data", "annotations", "result", "value", "choices", "images", "id", "image_id", "file_name"];
-    let names = proptest::sample::select(names.to_vec());
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        "[a-z]{0,3}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(5, 40, 4, move |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::vec((names.clone(), inner), 0..5)
-                .prop_map(|fields| fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
-        ]
-    })
-}
-
-fn try_everything(name: &str, bytes: &[u8]) -> Result<(), TestCaseError> {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join(name);
-    fs::write(&path, bytes).unwrap();
-    is_annotations(&path);
-    let mut errors: Vec<Error> = Vec::new();
-    match read_annotations(&path) {
-        Ok(read) => errors.extend(read.labels(None).err()),
-        Err(error) => errors.push(error),
-    }
-    errors.extend(["row", "id", "label", "choice"].iter().filter_map(|name| read_column(&path, &named(name)).err()));
-    for error in errors {
-        prop_assert!(!error.to_string().contains("its parser gave up"), "{}", error);
-    }
-    let options = ToolOptions { coco: Some(path), ..ToolOptions::default() };
-    if let Ok(writer) = ToolWriter::create(&dir.path().join("out.json"), ToolFormat::Coco, options, false) {
-        let _ = writer.write(&tasks(&["000000037777.jpg"]));
-    }
-    Ok(())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
-    #[test]
-    fn damaged_json_crashes_nothing(bytes in prop_oneof![nearly("label-studio.json"), nearly("label-studio-min.json"), nearly("coco.json")]) {
-        try_everything("a.json", &bytes)?;
-    }
-
-    #[test]
-    fn damaged_xml_crashes_nothing(bytes in nearly("cvat.xml")) {
-        try_everything("a.xml", &bytes)?;
-    }
-
-    #[test]
-    fn damaged_tables_crash_nothing(bytes in nearly("label-studio.csv")) {
-        try_everything("a.csv", &bytes)?;
-    }
-
-    #[test]
-    fn json_of_any_shape_crashes_nothing(value in any_json()) {
-        try_everything("a.json", value.to_string().as_bytes())?;
-        try_everything("a.json", json!([value]).to_string().as_bytes())?;
-        try_everything("a.json", json!({"images": value, "annotations": [value]}).to_string().as_bytes())?;
     }
 }

@@ -10,6 +10,9 @@ use crate::{Error, SideColumn, SideFile, SideOptions};
 /// Studio for boxes and for classes, and CVAT's tags.
 const USUAL: [&str; 3] = ["label", "choice", "tag"];
 
+/// The column of COCO's numbers.
+const NUMBER: &str = "image_id";
+
 /// Items that were labeled, in the order of the file, each once.
 ///
 /// Tools ask one question or several (Label Studio's `from_name`; CVAT has tags and shapes): each is a column of labels of
@@ -21,6 +24,8 @@ pub struct Annotated {
     pub rows: Option<Vec<i64>>,
     /// Their ids, where all have one: file names, or what stands under the key of a task.
     pub ids: Option<Vec<String>>,
+    /// The numbers that COCO gives its images, which a pool may have for its ids.
+    pub numbers: Option<Vec<i64>>,
     items: Vec<Item>,
     questions: Vec<String>,
 }
@@ -39,6 +44,7 @@ pub(super) struct Found {
     pub(super) name: String,
     pub(super) row: Option<i64>,
     pub(super) id: Option<String>,
+    pub(super) number: Option<i64>,
     /// Questions and answers.
     pub(super) labels: Vec<(String, String)>,
 }
@@ -49,6 +55,7 @@ pub(super) struct Gathered {
     items: Vec<Item>,
     rows: Vec<Option<i64>>,
     ids: Vec<Option<String>>,
+    numbers: Vec<Option<i64>>,
     questions: Vec<String>,
     known: HashMap<(Option<i64>, Option<String>), usize>,
 }
@@ -63,6 +70,7 @@ impl Gathered {
                 self.items.push(Item { name: found.name, labels: Vec::new() });
                 self.rows.push(key.0);
                 self.ids.push(key.1.clone());
+                self.numbers.push(found.number);
                 self.known.insert(key, self.items.len() - 1);
                 self.items.len() - 1
             }
@@ -81,6 +89,7 @@ impl Gathered {
             path: path.to_owned(),
             rows: self.rows.into_iter().collect(),
             ids: self.ids.into_iter().collect(),
+            numbers: self.numbers.into_iter().collect::<Option<Vec<i64>>>().filter(|numbers| !numbers.is_empty()),
             items: self.items,
             questions: self.questions,
         }
@@ -158,9 +167,10 @@ impl Annotated {
                 })?
             }
         };
-        let values = match (name.as_str(), &self.rows, &self.ids) {
-            ("row", Some(rows), _) => SideColumn::Ints(rows.clone()),
-            ("id", _, Some(ids)) => texts_or_ints(ids.clone()),
+        let values = match (name.as_str(), &self.rows, &self.ids, &self.numbers) {
+            ("row", Some(rows), ..) => SideColumn::Ints(rows.clone()),
+            ("id", _, Some(ids), _) => texts_or_ints(ids.clone()),
+            (NUMBER, .., Some(numbers)) => SideColumn::Ints(numbers.clone()),
             _ => typed(self.every_label(name)?),
         };
         Ok(SideFile { column: Some(name.clone()), values })
@@ -170,6 +180,7 @@ impl Annotated {
         let mut names = Vec::new();
         names.extend(self.rows.as_ref().map(|_| "row".to_owned()));
         names.extend(self.ids.as_ref().map(|_| "id".to_owned()));
+        names.extend(self.numbers.as_ref().map(|_| NUMBER.to_owned()));
         if self.is_empty() || !self.questions.is_empty() {
             names.push("label".to_owned());
         }

@@ -1,11 +1,10 @@
 //! COCO: one object with `images` (`id`, `file_name`), `annotations` (`image_id`, `category_id`) and `categories` (`id`,
 //! `name`), and whatever else.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::annotated::{Annotated, Found, Gathered};
@@ -33,7 +32,7 @@ pub(super) fn read(path: &Path, coco: &Map<String, Value>) -> Result<Annotated, 
         let wrong = |what: String| Error::damaged(path, format!("entry {} of `annotations` {what}", place + 1));
         let image = annotation.get("image_id").and_then(name_of).ok_or_else(|| wrong("has no `image_id`".into()))?;
         let image = images
-            .by_id
+            .by_number
             .get(&image)
             .ok_or_else(|| wrong(format!("is of image {}, which is not among the images", excerpt(&image))))?;
         let labels = labels[*image].get_or_insert_default();
@@ -50,43 +49,68 @@ pub(super) fn read(path: &Path, coco: &Map<String, Value>) -> Result<Annotated, 
         }
     }
     let mut gathered = Gathered::default();
-    for (file, labels) in images.names.iter().zip(labels) {
+    for ((file, labels), image) in images.names.into_iter().zip(labels).zip(array(path, coco, "images")?) {
         if let Some(labels) = labels {
-            gathered.push(Found { name: format!("image `{file}`"), row: None, id: Some((*file).to_owned()), labels });
+            let (name, number) = (format!("image `{file}`"), image.get("id").and_then(Value::as_i64));
+            gathered.push(Found { name, row: None, id: Some(file), number, labels });
         }
     }
     Ok(gathered.finish(path))
 }
 
-/// The images of a file by number, and their numbers by id.
-struct Images<'a> {
-    names: Vec<&'a str>,
-    by_id: HashMap<String, usize>,
+/// The images of a file: their names, and the places of their numbers.
+#[derive(Debug)]
+pub(super) struct Images {
+    names: Vec<String>,
+    by_number: HashMap<String, usize>,
 }
 
-impl<'a> Images<'a> {
-    fn of(path: &Path, coco: &'a Map<String, Value>) -> Result<Self, Error> {
-        let mut images = Images { names: Vec::new(), by_id: HashMap::new() };
-        for (place, image) in array(path, coco, "images")?.iter().enumerate() {
+/// An image as far as it has to be known.
+#[derive(Deserialize)]
+struct Image {
+    id: Option<Value>,
+    file_name: Option<String>,
+}
+
+impl Images {
+    fn of(path: &Path, coco: &Map<String, Value>) -> Result<Self, Error> {
+        Self::gather(
+            path,
+            array(path, coco, "images")?.iter().map(|image| Image {
+                id: image.get("id").cloned(),
+                file_name: image.get("file_name").and_then(Value::as_str).map(str::to_owned),
+            }),
+        )
+    }
+
+    fn gather(path: &Path, all: impl Iterator<Item = Image>) -> Result<Self, Error> {
+        let mut images = Images { names: Vec::new(), by_number: HashMap::new() };
+        for (place, image) in all.enumerate() {
             let wrong = |what: &str| Error::damaged(path, format!("entry {} of `images` {what}", place + 1));
-            let id = image.get("id").and_then(name_of).ok_or_else(|| wrong("has no `id`"))?;
-            let name = image.get("file_name").and_then(Value::as_str).ok_or_else(|| wrong("has no `file_name`"))?;
-            if images.by_id.insert(id, place).is_some() {
+            let number = image.id.as_ref().and_then(name_of).ok_or_else(|| wrong("has no `id`"))?;
+            if images.by_number.insert(number, place).is_some() {
                 return Err(wrong("has the id of an image before it"));
             }
-            images.names.push(name);
+            images.names.push(image.file_name.ok_or_else(|| wrong("has no `file_name`"))?);
         }
         Ok(images)
+    }
+
+    /// Refuses ids none of which is an image, which is known before there are picks.
+    pub(super) fn check(&self, path: &Path, ids: &[&str]) -> Result<(), Error> {
+        let names: HashSet<&str> = self.names.iter().map(String::as_str).collect();
+        let known = ids.iter().any(|id| names.contains(id) || self.by_number.contains_key(*id));
+        if known || ids.is_empty() { Ok(()) } else { self.find(path, ids).map(|_| ()) }
     }
 
     /// The image of each id: by file name or by number, whichever all of them are.
     fn find(&self, path: &Path, ids: &[&str]) -> Result<Vec<usize>, Error> {
         let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
         for (place, name) in self.names.iter().enumerate() {
-            by_name.entry(name).or_default().push(place);
+            by_name.entry(name.as_str()).or_default().push(place);
         }
         let named: Vec<Option<usize>> = ids.iter().map(|id| by_name.get(id).map(|places| places[0])).collect();
-        let numbered: Vec<Option<usize>> = ids.iter().map(|id| self.by_id.get(*id).copied()).collect();
+        let numbered: Vec<Option<usize>> = ids.iter().map(|id| self.by_number.get(*id).copied()).collect();
         let missing = |found: &[Option<usize>]| found.iter().filter(|place| place.is_none()).count();
         let (found, what) = match (missing(&named), missing(&numbered)) {
             (0, 0) if named != numbered => {
@@ -103,7 +127,7 @@ impl<'a> Images<'a> {
             let (bad, all) = (absent.len(), ids.len());
             let what = match bad == all {
                 true => format!("none of the {all} ids is an image of it, the first is `{}`", excerpt(first)),
-                false => format!("{bad} of {all} ids are the {what} of no image, the first is `{}`", excerpt(first)),
+                false => format!("{bad} of {all} ids name no image by {what}, the first is `{}`", excerpt(first)),
             };
             let hint = self.names.first().map(|name| format!("file names look like `{}`", excerpt(name)));
             return Err(Error::Unsupported { path: path.to_owned(), what, hint });
@@ -125,15 +149,15 @@ fn array<'a>(path: &Path, coco: &'a Map<String, Value>, name: &str) -> Result<&'
 }
 
 /// Looks through a file whose images will be picked, so that one that cannot be is refused before the work.
-pub(super) fn check(path: &Path) -> Result<(), Error> {
+pub(super) fn images_of(path: &Path) -> Result<Images, Error> {
     #[derive(Deserialize)]
     struct Outline {
-        #[serde(rename = "images")]
-        _images: Vec<IgnoredAny>,
+        images: Vec<Image>,
     }
     let file = DataFile::open(path)?;
     let outline: Result<Outline, _> = serde_json::from_reader(std::io::BufReader::new(file.cursor()));
-    outline.map(|_| ()).map_err(|e| Error::damaged(path, format!("is no COCO file: {e}")))
+    let outline = outline.map_err(|e| Error::damaged(path, format!("is no COCO file: {e}")))?;
+    Images::gather(path, outline.images.into_iter())
 }
 
 /// The file less the images that were not picked and their annotations; the images are in the order of `ids`.
@@ -150,7 +174,7 @@ pub(super) fn picked(path: &Path, ids: &[&str]) -> Result<Value, Error> {
     let picked: Vec<Value> = places.iter().map(|place| all[*place].clone()).collect();
     let is_kept = |annotation: &Value| {
         let image = annotation.get("image_id").and_then(name_of);
-        image.and_then(|image| images.by_id.get(&image)).is_some_and(|image| kept[*image])
+        image.and_then(|image| images.by_number.get(&image)).is_some_and(|image| kept[*image])
     };
     let annotations: Vec<Value> = array(path, &coco, "annotations")?.iter().filter(|a| is_kept(a)).cloned().collect();
     coco.insert("images".into(), picked.into());

@@ -11,10 +11,11 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 use serde_json::{Map, Value, json};
 
+use super::ToolFormat;
 use super::UNDERSTOOD;
 use super::annotated::{Annotated, Found, Gathered};
 use super::label_studio::{ROW, row_of};
-use super::write::{Task, ToolOptions};
+use super::write::{Task, ToolOptions, no_ids};
 use crate::Error;
 use crate::error::excerpt;
 use crate::file::DataFile;
@@ -80,7 +81,8 @@ fn open(
         }
         (1, "image") => {
             let file = attribute("name")?.ok_or_else(|| broken("an image has no name".into()))?;
-            *image = Some(Found { name: format!("image `{file}`"), row: None, id: Some(file), labels: Vec::new() });
+            let name = format!("image `{file}`");
+            *image = Some(Found { name, row: None, id: Some(file), number: None, labels: Vec::new() });
         }
         (2, kind) => {
             if let (Some(image), Some(label)) = (image, attribute("label")?) {
@@ -141,7 +143,7 @@ pub(super) fn read_manifest(file: &DataFile) -> Result<Annotated, Error> {
                 let id = format!("{name}{}", text("extension").ok_or_else(|| wrong("has no text `extension`"))?);
                 let name = format!("image `{id}`");
                 let row = row_of(path, &name, object.get("meta").and_then(|meta| meta.get(ROW)))?;
-                gathered.push(Found { name, row, id: Some(id), labels: Vec::new() });
+                gathered.push(Found { name, row, id: Some(id), number: None, labels: Vec::new() });
                 Ok(())
             }
         }
@@ -156,10 +158,7 @@ pub(super) fn read_manifest(file: &DataFile) -> Result<Annotated, Error> {
 pub(super) fn manifest(path: &Path, tasks: &[&Task], options: &ToolOptions) -> Result<Vec<Value>, Error> {
     let mut lines = vec![json!({"version": "1.1"}), json!({"type": "images"})];
     for task in tasks {
-        let id = task.id.as_deref().ok_or_else(|| {
-            let hint = "ids that are paths of images from the root of the data set are needed";
-            Error::unsupported(path, format!("row {} has no id, and CVAT finds images by their names", task.row), hint)
-        })?;
+        let id = task.id.as_deref().ok_or_else(|| no_ids(path, ToolFormat::Cvat))?;
         let Some((width, height)) = task.size else {
             let hint = "CVAT needs the size of every image; it is read from PNG and JPEG files that can be found";
             return Err(Error::unsupported(path, format!("the width and height of `{id}` are not known"), hint));

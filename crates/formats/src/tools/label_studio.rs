@@ -68,7 +68,7 @@ pub(super) fn read(path: &Path, tasks: &[Value]) -> Result<Annotated, Error> {
         };
         if let Some(labels) = labels {
             let id = id_of(data.iter().map(|(key, value)| (key.as_str(), value)));
-            gathered.push(Found { name, row, id, labels });
+            gathered.push(Found { name, row, id, number: None, labels });
         }
     }
     Ok(gathered.finish(path))

@@ -106,7 +106,7 @@ impl Gathered {
         }
         if answered {
             let id = id_of(data.into_iter());
-            self.push(Found { name, row, id, labels });
+            self.push(Found { name, row, id, number: None, labels });
         }
         Ok(())
     }

@@ -7,9 +7,9 @@
 //! | CVAT | `manifest.jsonl` | `CVAT for images 1.1` XML, manifests as written |
 //! | COCO | the images picked out of a COCO file | any COCO file |
 //!
-//! What is read is a table: `row` (where every task says which row it was written for), `id` and `label`, a line for each
-//! task that was labeled. A task was labeled if it has an annotation that was not skipped and is not empty. Files of tasks
-//! as they are written here, before any labeling, are lists of rows, as a csv of picks is.
+//! What is read is a table: `row` (where every task says which row it was written for), `id`, `label` and, of COCO,
+//! `image_id`, with a line for each task that was labeled. A task was labeled if it has an annotation that was not skipped
+//! and is not empty. Files of tasks as they are written here, before any labeling, are lists of rows, as a csv of picks is.
 
 mod annotated;
 mod coco;

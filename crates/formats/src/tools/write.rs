@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::coco::{self, Images};
 use super::label_studio::{ID, KEY, OURS, ROW};
-use super::{ToolFormat, coco, cvat};
-use crate::{AtomicFile, Error};
+use super::{ToolFormat, cvat};
+use crate::{AtomicFile, Error, Ids};
 
 /// A pick to be labeled.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,6 +66,7 @@ pub struct ToolWriter {
     file: AtomicFile,
     format: ToolFormat,
     options: ToolOptions,
+    images: Option<Images>,
 }
 
 impl ToolWriter {
@@ -80,7 +82,7 @@ impl ToolWriter {
             let what = format!("tasks for `{}` are not written to a file of that name", format.name());
             return Err(Error::unsupported(path, what, format!("name it *.{}", format.extension())));
         }
-        match (format, &options.coco) {
+        let images = match (format, &options.coco) {
             (ToolFormat::LabelStudio, _) if options.key.is_empty() || options.key.starts_with(OURS) => {
                 let detail = format!("`{}` cannot be the key of the data", options.key);
                 return Err(Error::Shape { what: "tasks for `label-studio`".into(), detail });
@@ -90,16 +92,35 @@ impl ToolWriter {
                 return Err(Error::unsupported(path, what, "name the file that holds the images of the pool"));
             }
             (ToolFormat::Coco, Some(source)) => {
-                coco::check(source)?;
                 let same =
                     |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
                 if same(source, path) {
                     return Err(Error::unsupported(path, "is the file that images are picked out of", "name another"));
                 }
+                Some(coco::images_of(source)?)
             }
-            _ => {}
+            _ => None,
+        };
+        Ok(ToolWriter { file: AtomicFile::create(path, force)?, format, options, images })
+    }
+
+    /// Refuses what the ids of the pool already rule out: none where the tool finds images by them, or none that the COCO
+    /// file knows. Whether it knows all of the picks shows when they are written.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`].
+    pub fn check_ids(&self, ids: Option<&Ids>) -> Result<(), Error> {
+        match (self.format, ids, &self.images, &self.options.coco) {
+            (ToolFormat::Cvat | ToolFormat::Coco, None, ..) => Err(no_ids(self.file.path(), self.format)),
+            (_, Some(Ids::Int(ids)), Some(images), Some(source)) => {
+                let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+                images.check(source, &ids.iter().map(String::as_str).collect::<Vec<_>>())
+            }
+            (_, Some(Ids::Text(ids)), Some(images), Some(source)) => {
+                images.check(source, &ids.iter().map(String::as_str).collect::<Vec<_>>())
+            }
+            _ => Ok(()),
         }
-        Ok(ToolWriter { file: AtomicFile::create(path, force)?, format, options })
     }
 
     /// Writes the tasks, by rank, and gives the file its name.
@@ -123,10 +144,7 @@ impl ToolWriter {
             }
             ToolFormat::Coco => {
                 let ids: Option<Vec<&str>> = tasks.iter().map(|task| task.id.as_deref()).collect();
-                let ids = ids.ok_or_else(|| {
-                    let hint = "ids that are the file names or the numbers of the images are needed";
-                    Error::unsupported(&path, "rows have no ids to find their images by", hint)
-                })?;
+                let ids = ids.ok_or_else(|| no_ids(&path, self.format))?;
                 let source = self.options.coco.as_deref().unwrap_or(&path);
                 let picked = coco::picked(source, &ids)?;
                 serde_json::to_writer(&mut self.file, &picked).map_err(Into::into).and_then(|()| writeln!(self.file))
@@ -170,6 +188,14 @@ impl Task {
         facts.insert("subsel_method".into(), options.method.clone().into());
         facts
     }
+}
+
+pub(super) fn no_ids(path: &Path, format: ToolFormat) -> Error {
+    let hint = match format {
+        ToolFormat::Coco => "ids that are the file names or the numbers of the images are needed",
+        _ => "ids that are the paths of the images from the root of the data set are needed",
+    };
+    Error::unsupported(path, format!("rows have no ids, by which `{}` finds images", format.name()), hint)
 }
 
 /// One task a line, so that files can be compared.
