@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::ToolFormat;
+
 /// Why a file could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -181,6 +183,24 @@ pub enum Error {
         /// Both values.
         detail: String,
     },
+    /// An item that was labeled in two ways.
+    #[error("{path}: {item} is labeled both `{first}` and `{second}`", path = path.display())]
+    Conflict {
+        /// The file.
+        path: PathBuf,
+        /// The task or image.
+        item: String,
+        /// One label.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// A labeling tool that is not known.
+    #[error("no labeling tool is called `{name}`")]
+    UnknownTool {
+        /// What it was called.
+        name: String,
+    },
     /// The output is there already.
     #[error("{path} exists already", path = path.display())]
     Exists {
@@ -233,6 +253,8 @@ impl Error {
                 Some(format!("`--column` names one of: {}", listed(candidates)))
             }
             Error::OutOfRange { .. } => Some("scale the values down, or take a wider type".into()),
+            Error::Conflict { .. } => Some("settle it in the labeling tool and export again".into()),
+            Error::UnknownTool { .. } => Some(format!("there are: {}", listed(&ToolFormat::NAMES.map(str::to_owned)))),
             Error::Exists { .. } => Some("`--force` overwrites it".into()),
             Error::Scratch { .. } => {
                 Some("`--scratch DIR` names a directory with room for all rows as they are stored".into())

@@ -22,7 +22,10 @@ pub(crate) enum Format {
 pub(crate) const POOL_EXTENSIONS: &str = ".npy .npz .parquet .arrow .feather .safetensors .csv .tsv";
 
 /// Extensions of side files, for messages.
-pub(crate) const SIDE_EXTENSIONS: &str = ".npy .txt .csv .tsv .parquet .jsonl";
+pub(crate) const SIDE_EXTENSIONS: &str = ".npy .txt .csv .tsv .parquet .jsonl, and .json .xml of labeling tools";
+
+/// Extensions of small matrices, for messages.
+pub(crate) const MATRIX_EXTENSIONS: &str = ".npy .csv .tsv .parquet";
 
 /// Bytes looked at to tell what a file is.
 const HEAD_BYTES: u64 = 512;

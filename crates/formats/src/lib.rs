@@ -1,7 +1,7 @@
 //! Readers and writers for subsel: embedding pools ([`RowSource`]), side files and picks.
 //!
 //! [`open`] turns paths into a pool, whatever the format; [`read_column`] reads labels, scores and lists of rows beside
-//! it. Everything that comes from a file is checked before it is believed: declared sizes against the length of the file
+//! it, and what labeling tools export ([`ToolWriter`] writes for them). Everything that comes from a file is checked before it is believed: declared sizes against the length of the file
 //! before memory is reserved, and the parsers of others run behind a fence that turns their panics into errors. There is
 //! no memory map: files are read by position, and one that shrinks meanwhile is an [`Error::Shrank`].
 
@@ -21,7 +21,6 @@ mod csv;
 mod error;
 mod file;
 mod format;
-#[cfg(any(feature = "parquet", feature = "npz"))]
 mod guard;
 #[cfg(feature = "parquet")]
 mod ipc;
@@ -46,6 +45,7 @@ mod spool;
 mod take;
 #[cfg(feature = "parquet")]
 mod take_parquet;
+mod tools;
 
 pub use atomic::AtomicFile;
 #[cfg(feature = "parquet")]
@@ -60,3 +60,4 @@ pub use side::{SideColumn, SideFile, SideMatrix, SideOptions, read_column, read_
 pub use source::{Ids, MemorySource, Part, RowSource, gather_by_rows};
 pub use subsel_kernels::{Block, Dtype, Rows, Values};
 pub use take::{count_rows, take};
+pub use tools::{Annotated, Task, ToolFormat, ToolOptions, ToolWriter, image_size, is_annotations, read_annotations};

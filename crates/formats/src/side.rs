@@ -4,6 +4,8 @@
 //! passed over. The first line of a csv is a header unless all its cells are numbers, so that a list of names without a
 //! header belongs in a txt. Tables whose length is stated nowhere (txt, csv, jsonl) cannot show that they were cut off;
 //! callers compare the number of entries with what they expect.
+//!
+//! Exports of labeling tools are read too, as tables of `row`, `id` and `label`; see [`crate::read_annotations`].
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -11,8 +13,9 @@ use std::path::Path;
 use crate::Error;
 use crate::error::excerpt;
 use crate::file::DataFile;
-use crate::format::{Format, SIDE_EXTENSIONS};
+use crate::format::{Format, MATRIX_EXTENSIONS, SIDE_EXTENSIONS};
 use crate::npy::side as npy_side;
+use crate::tools;
 
 /// Which column of a side file is meant.
 #[derive(Clone, Debug, Default)]
@@ -107,6 +110,9 @@ pub struct SideMatrix {
 /// missing value.
 pub fn read_column(path: &Path, options: &SideOptions) -> Result<SideFile, Error> {
     let file = DataFile::open(path)?;
+    if let Some(kind) = tools::kind_of(&file)? {
+        return tools::read(&file, kind)?.column(options);
+    }
     let named = |(column, values)| SideFile { column: Some(column), values };
     let unnamed = |values| SideFile { column: None, values };
     match side_format(&file)? {
@@ -129,7 +135,7 @@ pub fn read_column(path: &Path, options: &SideOptions) -> Result<SideFile, Error
 /// As [`read_column`]; [`Error::Ragged`] for rows of different lengths.
 pub fn read_matrix(path: &Path, options: &SideOptions) -> Result<SideMatrix, Error> {
     let file = DataFile::open(path)?;
-    match Format::of_file(&file, SIDE_EXTENSIONS)? {
+    match Format::of_file(&file, MATRIX_EXTENSIONS)? {
         Format::Npy => npy_side::read_matrix(&file),
         #[cfg(feature = "csv")]
         Format::Csv => read_table(&file),
@@ -211,7 +217,7 @@ fn plain_float(text: &str) -> Option<f64> {
 }
 
 /// The narrowest kind for cells of text.
-fn typed(texts: Vec<String>) -> SideColumn {
+pub(crate) fn typed(texts: Vec<String>) -> SideColumn {
     match texts_or_ints(texts) {
         SideColumn::Texts(texts) => {
             let floats: Option<Vec<f64>> = texts.iter().map(|text| plain_float(text)).collect();

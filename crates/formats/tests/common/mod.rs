@@ -1,6 +1,8 @@
 //! What the tests of files share.
 #![allow(dead_code, reason = "every test binary uses its own part of this")]
 
+pub(crate) mod tools;
+
 use std::path::{Path, PathBuf};
 
 use subsel_formats::{Block, Error, OpenOptions, Opened, Rows, Values, open};
