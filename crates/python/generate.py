@@ -6,6 +6,7 @@ A test fails where what is written differs from what the list says.
 from __future__ import annotations
 
 import json
+import keyword
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,11 @@ def class_name(name: str) -> str:
     if name == "k-means-pp":
         return "KMeansPP"
     return "".join(WORDS.get(word, word.capitalize()) for word in name.split("-"))
+
+
+def argument(name: str) -> str:
+    """A parameter's name in Python, where `lambda` is taken."""
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def annotation(default: Any) -> str:
@@ -65,7 +71,7 @@ def docstring(method: dict[str, Any]) -> str:
     lines += [wrapped(f"{name}: {what}", 4) + "\n" for name, what in facts if what]
     lines.append("    Args:")
     for param in method["params"]:
-        lines.append(wrapped(f"{param['name']}: {param['values']}; {param['doc']}", 8, ""))
+        lines.append(wrapped(f"{argument(param['name'])}: {param['values']}; {param['doc']}", 8, ""))
     lines.append('        n: How many rows, for `fit`: a count, a share, or text such as "5%".')
     lines.append("        seed: Seed of every random decision; `random_state` is the same.")
     lines.append('    """')
@@ -86,10 +92,10 @@ def source() -> str:
         params = method["params"]
         out += ["", f"class {class_name(method['name'])}(Method):", docstring(method), ""]
         out += [f'    _name = "{method["name"]}"', "", "    def __init__(", "        self,", "        *,"]
-        out += [f"        {param['name']}: {annotation(param['default'])} = {param['default']!r}," for param in params]
+        out += [f"        {argument(param['name'])}: {annotation(param['default'])} = {param['default']!r}," for param in params]
         out += ["        n: int | float | str | None = None,", "        seed: int | None = None,"]
         out += ["        random_state: Any = None,", "    ) -> None:"]
-        out += [f"        self.{param['name']} = {param['name']}" for param in params]
+        out += [f"        self.{argument(param['name'])} = {argument(param['name'])}" for param in params]
         out += [f"        self.{name} = {name}" for name in ("n", "seed", "random_state")]
         out.append("")
     return "\n".join(out)

@@ -101,7 +101,8 @@ impl Request {
 
 /// The files that paths and globs name, and their lengths.
 pub(crate) fn file_records(paths: &[PathBuf]) -> Result<Vec<FileRecord>, Failure> {
-    let files = expand(paths)?;
+    // Of a pool in memory there is none.
+    let files = if paths.is_empty() { Vec::new() } else { expand(paths)? };
     files
         .iter()
         .map(|path| {

@@ -64,7 +64,9 @@ class Method:
         return {name: getattr(self, name) for name in self._parameters() if name not in _COMMON}
 
     def _text(self) -> str:
-        settings = [f"{name}={_text(value)}" for name, value in self._settings().items() if value is not None]
+        # `lambda_` is `lambda`, which Python has taken.
+        given = ((name.rstrip("_"), value) for name, value in self._settings().items() if value is not None)
+        settings = [f"{name}={_text(value)}" for name, value in given]
         return f"{self._name}:{','.join(settings)}" if settings else self._name
 
     @property
