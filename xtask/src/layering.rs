@@ -96,14 +96,14 @@ fn an_arrow_up_is_named() {
 #[test]
 fn every_way_to_name_a_dependency_is_seen() {
     for arrow in [
-        "[dependencies]\nsubsel-cli = { path = \"../cli\" }",
-        "[dev-dependencies]\nsubsel-cli.workspace = true",
-        "[target.'cfg(unix)'.dependencies]\nsubsel-cli = \"1\"",
-        "[dependencies.subsel-cli]\nversion = \"1\"",
-        "[dependencies]\nfront = { package = \"subsel-cli\", path = \"../cli\" }",
-        "[dependencies.front]\npackage = \"subsel-cli\"",
+        "[dependencies]\nsubsel-python = { path = \"../cli\" }",
+        "[dev-dependencies]\nsubsel-python.workspace = true",
+        "[target.'cfg(unix)'.dependencies]\nsubsel-python = \"1\"",
+        "[dependencies.subsel-python]\nversion = \"1\"",
+        "[dependencies]\nfront = { package = \"subsel-python\", path = \"../cli\" }",
+        "[dependencies.front]\npackage = \"subsel-python\"",
     ] {
-        let manifest = format!("[package]\nname = \"subsel-python\"\n{arrow}\n");
+        let manifest = format!("[package]\nname = \"subsel-explorer\"\n{arrow}\n");
         assert_eq!(wrong_arrows(&manifest).len(), 1, "fronts do not depend on each other: {arrow}");
     }
 }

@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod layering;
+mod python;
 mod steps;
 mod tally;
 mod test;
@@ -18,7 +19,9 @@ use steps::Steps;
 const USAGE: &str = "usage: cargo xtask <task>
 
 tasks:
-  test                    every test, doc tests and the layering of the crates included; ends with `N passed, N failed`
+  test [--integrations]   every test, doc tests, the layering of the crates and the Python package included; ends with
+                          `N passed, N failed` (`--integrations`: also on a second Python, and beside torch, datasets,
+                          FiftyOne and their like, which are large to install)
   check                   what CI runs, cheapest first: fmt, clippy, spelling, licenses, test, docs, reduced features,
                           fuzz targets, miri
   bench [NAME...] [--tiny]
@@ -30,9 +33,9 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
-        ["test"] => {
+        ["test"] | ["test", "--integrations"] => {
             let mut steps = Steps::new();
-            test::run(&mut steps);
+            test::run(&mut steps, args.len() > 1);
             steps.finish_with_tally()
         }
         ["check"] => check::run(),

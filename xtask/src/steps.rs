@@ -24,15 +24,18 @@ impl Steps {
         self.failed.is_empty()
     }
 
-    /// Runs one command; what it prints is shown, and results of tests in it are counted.
-    pub(crate) fn run(&mut self, name: &str, command: &mut Command) {
+    /// Runs one command; what it prints is shown, and results of tests in it are counted. Tells whether it succeeded.
+    pub(crate) fn run(&mut self, name: &str, command: &mut Command) -> bool {
         println!("==> {name}");
         let began = Instant::now();
         let before = self.tally;
         let outcome = self.watch(command, &mut std::io::stdout());
         let took = began.elapsed().as_secs_f64();
         match outcome {
-            Ok(()) => println!("    {name}: {took:.1} s"),
+            Ok(()) => {
+                println!("    {name}: {took:.1} s");
+                true
+            }
             Err(why) => {
                 println!("    {name}: {why} after {took:.1} s");
                 // A step that fails without a failed test (it did not build, it crashed) counts as one.
@@ -40,6 +43,7 @@ impl Steps {
                     self.tally.failed += 1;
                 }
                 self.failed.push(name.to_owned());
+                false
             }
         }
     }

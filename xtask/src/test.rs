@@ -2,12 +2,16 @@
 //! dependencies once; and numeric code is too slow without optimization.
 
 use crate::steps::Steps;
-use crate::{cargo, root};
+use crate::{cargo, python, root};
 
-pub(crate) fn run(steps: &mut Steps) {
-    steps.run("tests and doc tests", &mut cargo(&["test", "--release", "--workspace", "--no-fail-fast"]));
+/// Runs them; with `integrations`, also those beside heavy packages of others.
+pub(crate) fn run(steps: &mut Steps, integrations: bool) {
+    // The extension module is tested from Python, against the symbols of a real interpreter.
+    let args = ["test", "--release", "--workspace", "--exclude", "subsel-python", "--no-fail-fast"];
+    steps.run("tests and doc tests", &mut cargo(&args));
     if root().join("crates/kernels/benches/panel.rs").exists() {
         let args = ["bench", "-p", "subsel-kernels", "--bench", "panel", "--", "--tiny"];
         steps.run("kernel benches, once at a tiny size", &mut cargo(&args));
     }
+    python::test(steps, integrations);
 }

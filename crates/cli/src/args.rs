@@ -84,9 +84,29 @@ pub(crate) struct SelectArgs {
     /// Leave near-duplicates out first: rows whose cosine to a row kept is above this, as `subsel dedup` finds them
     #[arg(long, value_name = "COSINE", help_heading = "What to pick")]
     pub(crate) dedup: Option<f64>,
-    /// Where the picks go: .csv, .parquet, .jsonl, .npy (row numbers) or .txt (ids or row numbers)
-    #[arg(short, long, value_name = "FILE", default_value = "picks.csv", help_heading = "Output")]
-    pub(crate) output: PathBuf,
+    /// Where the picks go: .csv, .parquet, .jsonl, .npy (row numbers) or .txt (ids or row numbers) [default: picks.csv, or
+    /// with --format the extension of the tool]
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write tasks of a labeling tool instead of a table: label-studio (.json), cvat (a manifest, .jsonl), coco (.json) or
+    /// list (.txt); `--labeled` and `--labels` read what these tools export
+    #[arg(long, value_name = "TOOL", help_heading = "Output")]
+    pub(crate) format: Option<String>,
+    /// Label Studio: the variable of the labeling configuration [default: image, or text with --texts]
+    #[arg(long, value_name = "KEY", requires = "format", help_heading = "Output")]
+    pub(crate) data_key: Option<String>,
+    /// Label Studio: what makes an id a URL, such as "/data/local-files/?d=images/"
+    #[arg(long, value_name = "PREFIX", requires = "format", help_heading = "Output")]
+    pub(crate) data_prefix: Option<String>,
+    /// Label Studio: texts to show, one per row of the pool
+    #[arg(long, value_name = "FILE", requires = "format", help_heading = "Output")]
+    pub(crate) texts: Option<PathBuf>,
+    /// CVAT: where the images are that the ids name
+    #[arg(long, value_name = "DIR", requires = "format", help_heading = "Output")]
+    pub(crate) images: Option<PathBuf>,
+    /// COCO: the file that the images are picked out of
+    #[arg(long, value_name = "FILE", requires = "format", help_heading = "Output")]
+    pub(crate) coco: Option<PathBuf>,
     /// Also write the rows that are neither picked, labeled nor excluded
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) rest: Option<PathBuf>,
@@ -101,8 +121,8 @@ pub(crate) struct SelectArgs {
 /// `subsel score`.
 #[derive(Debug, Args)]
 pub(crate) struct ScoreArgs {
-    /// What to score by, `name[:key=value,...]`: norm, zcore, prototypicality, typicality, density, k-distance, margin,
-    /// entropy or least-confidence
+    /// What to score by, `name[:key=value,...]`: norm, zcore, prototypicality, typicality, density, k-distance; by what a
+    /// model says margin, entropy, least-confidence, and with labels el2n, grand, label-margin, label-quality
     #[arg(long, value_name = "SCORE", required_unless_present = "list", help_heading = "What to score by")]
     pub(crate) by: Option<String>,
     /// Tell what there is to score by, with its parameters

@@ -128,6 +128,10 @@ impl From<subsel_report::Error> for Failure {
 
 /// Trouble with a file, if the operating system is among the causes.
 fn kind(error: &(dyn std::error::Error + 'static)) -> Kind {
+    const EXISTS: i32 = 17;
+    if let Some(subsel_formats::Error::Exists { .. }) = error.downcast_ref() {
+        return Kind::File(Some(EXISTS));
+    }
     let mut causes = std::iter::successors(Some(error), |error| error.source());
     let system = causes.find_map(|error| error.downcast_ref::<std::io::Error>());
     system.map_or(Kind::Value, |error| Kind::File(error.raw_os_error()))

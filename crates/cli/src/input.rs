@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use subsel::{Annotations, Constraints, Pool};
-use subsel_formats::{Ids, Join, OpenOptions, Opened, Part, RowSource, expand, open};
+use subsel_formats::{Ids, Join, OpenOptions, Opened, Part, RowSource, expand, is_annotations, open};
 use subsel_kernels::Dtype;
 
 use crate::args::{DtypeArg, JoinArg, KnownArgs, LabeledBy, ReadArgs};
 use crate::failure::Failure;
+use crate::messages::counted;
 use crate::side::{self, Given, Role, SideRecord, Sides};
+use crate::tools;
 
 /// What to read and how: all that decides which rows a pool has and what is known of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -158,6 +160,9 @@ pub(crate) fn load(
     let opened = pool.map_or_else(|| open_pool(request, scratch), Ok)?;
     let Opened { source, ids, parts, notes } = opened;
     let n = source.n_rows();
+    if n == 0 {
+        return Err(subsel::Error::EmptyPool.into());
+    }
     let column = request.column.as_deref();
     let mut loaded = Loaded {
         source,
@@ -176,7 +181,18 @@ pub(crate) fn load(
         let rows = side::Rows { n, ids: loaded.ids.as_ref(), by: request.labeled_by, column };
         let entries = match role {
             Role::Ids => loaded.ids.insert(side::ids(given, column, n)?).len(),
-            Role::Labels => loaded.known.labels.insert(side::classes(role, given, column, n)?).codes.len(),
+            Role::Labels => match given.path().filter(|path| is_annotations(path)) {
+                Some(path) => {
+                    let (classes, known) = tools::classes(path, column, n, loaded.ids.as_ref())?;
+                    loaded.notes.push(format!(
+                        "{} has labels of {}; the other rows are taken as a class of their own",
+                        path.display(),
+                        counted(known, "row")
+                    ));
+                    loaded.known.labels.insert(classes).codes.len()
+                }
+                None => loaded.known.labels.insert(side::classes(role, given, column, n)?).codes.len(),
+            },
             Role::Groups => loaded.known.groups.insert(side::classes(role, given, column, n)?).codes.len(),
             Role::Scores => loaded.known.scores.insert(side::numbers(role, given, column, n)?).len(),
             Role::Costs => loaded.known.costs.insert(side::numbers(role, given, column, n)?).len(),
@@ -308,13 +324,16 @@ impl Loaded {
     /// A failure of the library with the file, where the library knows rows only.
     pub(crate) fn explain(&self, error: subsel::Error) -> Failure {
         let row = match error {
-            subsel::Error::NonFinite { row, .. } => row,
+            subsel::Error::NonFinite { row, .. } | subsel::Error::ClassUnknown { row, .. } => row,
             other => return other.into(),
         };
         let failure = Failure::from(error);
         match self.place(row) {
             Some((path, file_row)) => failure.and(&format!(" (row {file_row} of {path})")),
-            None => failure.about(&self.parts.first().map(|part| part.path.clone()).unwrap_or_default()),
+            None => match self.parts.first() {
+                Some(part) => failure.about(&part.path),
+                None => failure,
+            },
         }
     }
 }

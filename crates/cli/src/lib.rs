@@ -32,6 +32,7 @@ mod select;
 mod side;
 mod summary;
 mod take;
+mod tools;
 mod usage;
 mod verify;
 
@@ -44,6 +45,7 @@ pub use call::{Answer, Call};
 pub use failure::{Failure, Kind};
 pub use input::Inputs;
 pub use side::{Given, Role};
+pub use tools::{Tasks, ToolSettings};
 
 /// Runs the program with these words, the first of which is its name, and gives the exit code.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use subsel::Selection;
 use subsel_formats::{AtomicFile, Column, Ids, Listed, PicksTable, PicksWriter};
 
+use crate::advise::AUTO;
+use crate::args::SelectArgs;
 use crate::failure::Failure;
 use crate::input::{Loaded, Request};
 use crate::manifest;
 use crate::side::Sides;
+use crate::tools::{Tasks, ToolSettings, tasks};
 
 /// Where a selection goes.
 pub(crate) struct Targets {
@@ -23,9 +26,15 @@ pub(crate) struct Targets {
 
 /// The files of a selection, begun under temporary names.
 pub(crate) struct Writers {
-    picks: PicksWriter,
+    picks: PicksOut,
     manifest: AtomicFile,
     rest: Option<PicksWriter>,
+}
+
+/// The file of picks.
+enum PicksOut {
+    Table(PicksWriter),
+    Tasks(Box<Tasks>),
 }
 
 impl Targets {
@@ -58,13 +67,27 @@ impl Targets {
     }
 
     /// Begins the files.
-    pub(crate) fn begin(&self, force: bool) -> Result<Writers, Failure> {
+    pub(crate) fn begin(&self, args: &SelectArgs) -> Result<Writers, Failure> {
+        let force = args.say.force;
         // Said here for the sake of the path, which the user knows as given.
         if let (Some(path), false) = (self.all().find(|path| path.is_file()), force) {
             return Err(subsel_formats::Error::Exists { path: path.clone() }.into());
         }
         Ok(Writers {
-            picks: begin_table(&self.output, force)?,
+            picks: match &args.format {
+                Some(format) => {
+                    // The method is told once it is known: the evidence may choose it.
+                    let method = args.method.as_deref().unwrap_or(AUTO);
+                    let settings = ToolSettings {
+                        key: args.data_key.clone().or(args.texts.as_ref().map(|_| "text".into())),
+                        prefix: args.data_prefix.clone(),
+                        coco: args.coco.clone(),
+                        images: args.images.clone(),
+                    };
+                    PicksOut::Tasks(Tasks::begin(&self.output, format, method, settings, force)?.into())
+                }
+                None => PicksOut::Table(begin_table(&self.output, force)?),
+            },
             manifest: AtomicFile::create(&self.manifest, force)?,
             rest: self.rest.as_deref().map(|path| begin_table(path, force)).transpose()?,
         })
@@ -114,6 +137,14 @@ pub(crate) fn begin_table(path: &Path, force: bool) -> Result<PicksWriter, Failu
 }
 
 impl Writers {
+    /// Refuses a pool whose ids a tool has no use for.
+    pub(crate) fn check_ids(&self, loaded: &Loaded) -> Result<(), Failure> {
+        match &self.picks {
+            PicksOut::Tasks(tasks) => tasks.check_ids(loaded.ids.as_ref()),
+            PicksOut::Table(_) => Ok(()),
+        }
+    }
+
     /// Writes everything; the manifest last, so that where one is, its picks are.
     pub(crate) fn write(
         self,
@@ -121,6 +152,7 @@ impl Writers {
         loaded: &Loaded,
         picks: &[(Option<usize>, &Selection)],
         duplicates: &[usize],
+        texts: Option<&[String]>,
         manifest: &manifest::Manifest,
     ) -> Result<(), Failure> {
         let detail = match &targets.output {
@@ -128,7 +160,13 @@ impl Writers {
             path if Targets::is_structured(path) => Detail::Facts,
             _ => Detail::Words,
         };
-        self.picks.write(&picks_table(loaded, picks, detail))?;
+        match self.picks {
+            PicksOut::Table(writer) => writer.write(&picks_table(loaded, picks, detail))?,
+            PicksOut::Tasks(writer) => {
+                let all = picks.iter().flat_map(|(_, selection)| &selection.picks).cloned();
+                writer.write(tasks(&all.collect::<Vec<_>>(), loaded.ids.as_ref(), texts))?;
+            }
+        }
         if let (Some(writer), Some(path)) = (self.rest, &targets.rest) {
             writer.write(&rest_table(loaded, picks, duplicates, path))?;
         }

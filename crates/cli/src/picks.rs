@@ -37,7 +37,7 @@ pub(crate) struct Block {
 impl Picks {
     /// Rows in memory.
     pub(crate) fn of(given: Given) -> Self {
-        Picks { name: "the picks".into(), given, manifest: None, text: None }
+        Picks { name: "the list of picks".into(), given, manifest: None, text: None }
     }
 
     /// Reads the manifest beside the table.
@@ -110,7 +110,7 @@ impl Picks {
     pub(crate) fn blocks(&self, n: usize, ids: Option<&Ids>, by: Option<LabeledBy>) -> Result<Vec<Block>, Failure> {
         let rows = rows(&self.given, n, ids, by)?;
         if rows.is_empty() {
-            return Err(Failure::new(format!("{}: there are no rows", self.name)));
+            return Err(Failure::new(format!("{} names no rows", self.name)));
         }
         self.check_hash(&rows)?;
         let block = |budget, entries: Vec<usize>| {
@@ -141,7 +141,7 @@ impl Picks {
             let mut sorted = block.rows.clone();
             sorted.sort_unstable();
             if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-                let message = format!("{}: row {} is there twice", self.name, count(pair[0]));
+                let message = format!("{} names row {} twice", self.name, count(pair[0]));
                 return Err(Failure::new(message).hint("picks for several budgets are told apart by a column `budget`"));
             }
         }
@@ -204,7 +204,7 @@ impl Picks {
     pub(crate) fn local(&self, pool: &CheckedPool<'_>, rows: &[usize]) -> Result<Vec<usize>, Failure> {
         let of = |row: &usize| {
             pool.local(*row).ok_or_else(|| {
-                let message = format!("{}: row {row} holds values that are not finite", self.name);
+                let message = format!("{} names row {row}, which holds values that are not finite", self.name);
                 Failure::new(message).hint("such rows were left out of the pool, and cannot have been picked from it")
             })
         };

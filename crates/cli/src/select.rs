@@ -1,8 +1,10 @@
 //! `subsel select`: picks, their manifest and a summary.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use subsel::{Budget, Context, Pool, Selection};
+use subsel_formats::ToolFormat;
 
 use crate::advise::{self, AUTO};
 use crate::args::SelectArgs;
@@ -14,7 +16,7 @@ use crate::run::{Made, MemoryLimit, Order, check_pool};
 use crate::side::Sides;
 use crate::summary::{Measured, tell};
 use crate::usage::{self, Chosen};
-use crate::{messages, progress};
+use crate::{messages, progress, tools};
 
 /// A selection made: all there is to write and to tell.
 pub(crate) struct Selected {
@@ -42,10 +44,17 @@ impl Selected {
 pub(crate) fn run(args: SelectArgs) -> Result<u8, Failure> {
     let began = Instant::now();
     let (budgets, request, side) = understand(&args)?;
-    let targets = Targets::new(&args.output, args.rest.as_deref(), &request, &side)?;
-    let writers = targets.begin(args.say.force)?;
+    if args.format.is_some() && budgets.len() > 1 {
+        return Err(
+            Failure::usage("tasks of a labeling tool are of one budget").hint("ask for one number of rows with `-n`")
+        );
+    }
+    let targets = Targets::new(&args.output()?, args.rest.as_deref(), &request, &side)?;
+    let writers = targets.begin(&args)?;
     let mut ctx = args.run.context()?;
     let loaded = load(&request, &side, args.read.scratch.as_deref(), None)?;
+    writers.check_ids(&loaded)?;
+    let texts = args.texts.as_deref().map(|path| tools::texts(path, loaded.source.n_rows())).transpose()?;
     let watched = progress::watch(&mut ctx, args.say.quiet);
     let note = |text: &str| {
         if !args.say.quiet {
@@ -60,7 +69,7 @@ pub(crate) fn run(args: SelectArgs) -> Result<u8, Failure> {
     manifest.rest = targets.rest.as_ref().map(|path| path.display().to_string());
     manifest.output = targets.output.display().to_string();
     let (loaded, made, manifest) = (&selected.loaded, &selected.made, &selected.manifest);
-    writers.write(&targets, loaded, &selected.selections(), &selected.duplicates, manifest)?;
+    writers.write(&targets, loaded, &selected.selections(), &selected.duplicates, texts.as_deref(), manifest)?;
     let measured = Measured {
         total_secs: began.elapsed().as_secs_f64(),
         check_secs: selected.check_secs,
@@ -70,6 +79,17 @@ pub(crate) fn run(args: SelectArgs) -> Result<u8, Failure> {
     };
     tell(&args, manifest, &targets, made, &measured)?;
     Ok(if manifest.complete { DONE } else { INTERRUPTED })
+}
+
+impl SelectArgs {
+    /// Where the picks go.
+    fn output(&self) -> Result<PathBuf, Failure> {
+        let extension = match &self.format {
+            Some(format) => format.parse::<ToolFormat>()?.extension(),
+            None => "csv",
+        };
+        Ok(self.output.clone().unwrap_or_else(|| format!("picks.{extension}").into()))
+    }
 }
 
 /// What the options mean, before any file is opened.

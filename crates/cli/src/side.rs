@@ -303,7 +303,8 @@ fn expect_length(role: Role, given: &Given, got: usize, n: usize) -> Result<(), 
     }))
 }
 
-fn texts(values: SideColumn) -> Vec<String> {
+/// The values as texts.
+pub(crate) fn texts(values: SideColumn) -> Vec<String> {
     match values {
         SideColumn::Ints(values) => values.iter().map(i64::to_string).collect(),
         SideColumn::Floats(values) => values.iter().map(f64::to_string).collect(),

@@ -168,7 +168,8 @@ mod tests {
         assert!(matches!(rows.values(), Values::F32([5., 6., 1., 2.])));
         // One batch, and a slice of it: no copy.
         let one = batches[0].slice(1, 1);
-        let opened = open(std::slice::from_ref(&one), &OpenOptions::default()).unwrap_or_else(|error| panic!("{error}"));
+        let opened =
+            open(std::slice::from_ref(&one), &OpenOptions::default()).unwrap_or_else(|error| panic!("{error}"));
         let mut scratch = Block::default();
         let rows = opened.source.rows(0..1, &mut scratch).unwrap_or_else(|error| panic!("{error}"));
         let Values::F32(values) = rows.values() else { panic!("{rows:?}") };

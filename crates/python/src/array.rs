@@ -109,7 +109,11 @@ impl ArraySource {
             return Err(PyValueError::new_err(format!("{what} must have two axes (n, d), got shape {shape:?}{hint}")));
         };
         if dim == 0 {
-            return Err(PyValueError::new_err(format!("{what} must have at least 1 column, got shape {shape:?}")));
+            // In the words of scikit-learn, whose checks look for them.
+            let text = format!(
+                "{what} has 0 feature(s) (shape=({n_rows}, 0)) while a minimum of 1 is required: rows need columns"
+            );
+            return Err(PyValueError::new_err(text));
         }
         let (address, _read_only): (usize, bool) = field("data")?.extract()?;
         let size = number.size() as isize;

@@ -12,11 +12,11 @@ use std::time::Duration;
 use pyo3::exceptions::{PyKeyError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use subsel_cli::{Answer, Call, Failure, Inputs, Role};
-use subsel_formats::{AtomicFile, Column, Listed, PicksTable, PicksWriter};
+use subsel_cli::{Answer, Call, Failure, Inputs, Role, Tasks, ToolSettings};
+use subsel_formats::{AtomicFile, Column, Listed, PicksTable, PicksWriter, Task};
 
 use crate::convert::{PoolGiven, Table, bytes, given};
-use crate::error::raised;
+use crate::error::{in_python, raised};
 use crate::progress::Watched;
 
 /// How often the interpreter is asked for Ctrl-C and told the progress.
@@ -109,14 +109,15 @@ fn inputs(
 
 fn answered(py: Python<'_>, answer: Answer) -> PyResult<Bound<'_, PyDict>> {
     let dict = PyDict::new(py);
+    let all_in_python = |texts: Vec<String>| texts.iter().map(|text| in_python(text)).collect::<Vec<_>>();
     dict.set_item("json", answer.json)?;
-    dict.set_item("text", answer.text)?;
+    dict.set_item("text", in_python(&answer.text))?;
     dict.set_item("table", Table::new(answer.table))?;
     let kept: Vec<u64> = answer.kept.iter().map(|row| *row as u64).collect();
     dict.set_item("kept", bytes(py, &kept))?;
     dict.set_item("complete", answer.complete)?;
-    dict.set_item("warnings", answer.warnings)?;
-    dict.set_item("notes", answer.notes)?;
+    dict.set_item("warnings", all_in_python(answer.warnings))?;
+    dict.set_item("notes", all_in_python(answer.notes))?;
     Ok(dict)
 }
 
@@ -130,6 +131,39 @@ fn said(panic: &(dyn Any + Send)) -> &str {
 #[pyfunction]
 pub(crate) fn main(py: Python<'_>, words: Vec<OsString>) -> u8 {
     py.detach(|| subsel_cli::main(words))
+}
+
+/// A pick: row, id, score, reason, and what is shown of it.
+#[derive(FromPyObject)]
+pub(crate) struct TaskGiven(u64, Option<String>, f64, String, Option<String>);
+
+/// Writes picks as tasks of a labeling tool.
+///
+/// `tasks` are in rank order; `options` are `key`, `prefix`, `coco` and `images`.
+#[pyfunction]
+pub(crate) fn export(
+    py: Python<'_>,
+    path: PathBuf,
+    format: &str,
+    method: &str,
+    tasks: Vec<TaskGiven>,
+    options: (Option<String>, Option<String>, Option<PathBuf>, Option<PathBuf>),
+    force: bool,
+) -> PyResult<()> {
+    let (key, prefix, coco, images) = options;
+    let task = |(i, TaskGiven(row, id, score, reason, shown))| Task {
+        rank: i as u64 + 1,
+        row,
+        id,
+        shown,
+        size: None,
+        score,
+        reason,
+    };
+    let tasks: Vec<Task> = tasks.into_iter().enumerate().map(task).collect();
+    let settings = ToolSettings { key, prefix, coco, images };
+    let write = || Tasks::begin(&path, format, method, settings, force)?.write(tasks);
+    py.detach(write).map_err(raised)
 }
 
 /// Writes picks and the manifest beside them, as the program does: the format is that of the name.

@@ -8,6 +8,7 @@ mod error;
 mod listed;
 mod progress;
 mod table;
+mod training;
 
 use pyo3::prelude::*;
 
@@ -16,7 +17,9 @@ use pyo3::prelude::*;
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<convert::Table>()?;
+    module.add_class::<training::Tracker>()?;
     module.add_function(wrap_pyfunction!(call::call, module)?)?;
+    module.add_function(wrap_pyfunction!(call::export, module)?)?;
     module.add_function(wrap_pyfunction!(call::main, module)?)?;
     module.add_function(wrap_pyfunction!(call::write, module)?)?;
     module.add_function(wrap_pyfunction!(convert::picture, module)?)?;

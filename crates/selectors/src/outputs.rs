@@ -211,8 +211,9 @@ impl Outputs {
 
     /// The column of the class of each of these rows.
     ///
-    /// Labels that are all whole numbers below the number of columns name columns (negative ones stand for rows whose
-    /// class is not known); else, with as many different labels as columns, they do so in ascending order.
+    /// Labels that are all whole numbers below the number of columns name columns (negative ones, and labels without a name,
+    /// stand for rows whose class is not known); else, with as many different labels as columns, they do so in ascending
+    /// order.
     ///
     /// # Errors
     /// [`Error::Labels`] where they can do neither.
@@ -230,11 +231,16 @@ impl Outputs {
     /// # Errors
     /// [`Error::Labels`].
     pub(crate) fn columns(&self, labels: &Classes) -> Result<Vec<Option<usize>>, Error> {
-        let numbers: Option<Vec<i64>> = labels.names.iter().map(|name| whole(name)).collect();
+        // Rows that a labeling tool's export says nothing of have no name of a class.
+        let number = |name: &String| if name.is_empty() { Some(-1) } else { whole(name) };
+        let numbers: Option<Vec<i64>> = labels.names.iter().map(number).collect();
         let are_columns = |numbers: &Vec<i64>| numbers.iter().all(|number| *number < self.classes as i64);
         match numbers.filter(are_columns) {
             Some(numbers) => Ok(numbers.into_iter().map(|number| usize::try_from(number).ok()).collect()),
-            None if labels.names.len() == self.classes => Ok((0..self.classes).map(Some).collect()),
+            None if labels.names.iter().filter(|name| !name.is_empty()).count() == self.classes => {
+                let mut columns = 0..self.classes;
+                Ok(labels.names.iter().map(|name| if name.is_empty() { None } else { columns.next() }).collect())
+            }
             None => Err(self.no_columns(labels, labels.names.last().map_or("", String::as_str))),
         }
     }

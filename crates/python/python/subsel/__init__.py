@@ -38,6 +38,7 @@ from ._methods import *  # noqa: F403
 from ._methods import __all__ as _methods
 from ._selection import Interrupted, Selection
 from ._then import Then
+from ._training import Tracker
 
 __version__: str = _native.__version__
 
@@ -68,6 +69,7 @@ __all__ = [
     "Selection",
     "SubselWarning",
     "Then",
+    "Tracker",
     "advise",
     "compare",
     "dedup",

@@ -183,7 +183,7 @@ def _missing(y: Any) -> NDArray[np.bool_]:
     """Where a label is not known: None or NaN."""
     values = np.asarray(y)
     if values.dtype.kind == "f":
-        return np.isnan(values)
+        return np.asarray(np.isnan(values))
     if values.dtype == object:
         return np.array([each is None or each != each for each in values])
     return np.zeros(len(values), dtype=bool)

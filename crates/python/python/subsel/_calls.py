@@ -125,7 +125,7 @@ def select(
     return selection
 
 
-class Scores(np.ndarray):  # type: ignore[type-arg]
+class Scores(NDArray[np.float64] if TYPE_CHECKING else np.ndarray):  # type: ignore[misc]
     """Scores `(n,)`, float64: an array that knows how it was made (`report`)."""
 
     report: dict[str, Any]
@@ -487,7 +487,7 @@ def plan(
     """
     known, words = _known(locals())
     pool, paths = _inputs.pool(X, column, None)
-    many = list(method) if isinstance(method, (list, tuple)) else [] if method is None else [method]
+    many = [] if method is None else list(method) if isinstance(method, (list, tuple)) else [cast("str | Method", method)]
     words += _inputs.budget(n) + [f"--method={_method(each)}" for each in many]
     words += _inputs.options(threads=threads, max_memory=max_memory)
     return Plan(run("plan", words + paths, pool, known))

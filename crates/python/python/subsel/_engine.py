@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import warnings
 from typing import Any
 
@@ -71,7 +72,15 @@ def run(
         if shown is not None:
             shown.close()
     for text in answer.warnings:
-        warnings.warn(text, SubselWarning, stacklevel=4)
+        warnings.warn(text, SubselWarning, stacklevel=_outside())
     for text in answer.notes:
         log.info(text)
     return answer
+
+
+def _outside() -> int:
+    """How far up the caller is who is not of this package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "subsel":
+        frame, level = frame.f_back, level + 1
+    return level

@@ -70,7 +70,7 @@ def array(X: Any, what: str) -> Pool:
     if module == "torch":
         return _torch(X, what)
     if module == "scipy":
-        raise ValueError(f"{what} must be dense; {what}.toarray() makes it so")
+        raise ValueError(f"{what} is sparse, which is not supported: {what}.toarray() makes it dense")
     if isinstance(X, np.ndarray):
         values = np.asarray(X)
     elif hasattr(X, "__array_interface__") or hasattr(X, "__array__") or not hasattr(X, "__dlpack__"):
@@ -81,6 +81,8 @@ def array(X: Any, what: str) -> Pool:
         return values.view(np.uint16), True
     if values.dtype == object:
         values = _stacked(values, what)
+    if values.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {what} must hold real numbers, got dtype `{values.dtype}`")
     if values.dtype.kind not in "fiub":
         raise ValueError(f"{what} must hold numbers (float, int or bool), got dtype `{values.dtype}`")
     if not values.dtype.isnative:
@@ -94,7 +96,7 @@ def _torch(X: Any, what: str) -> Pool:
     import torch
 
     if X.layout is not torch.strided:
-        raise ValueError(f"{what} must be dense; {what}.to_dense() makes it so")
+        raise ValueError(f"{what} is sparse, which is not supported: {what}.to_dense() makes it dense")
     X = X.detach()
     if X.device.type != "cpu":
         X = X.cpu()
@@ -120,7 +122,7 @@ def _stacked(values: np.ndarray[Any, Any], what: str) -> np.ndarray[Any, Any]:
     try:
         return np.stack([np.asarray(row, dtype=np.float32) for row in values])
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{what} must be rows of numbers, all of one length: {error}") from None
+        raise type(error)(f"{what} must be rows of numbers, all of one length: {error}") from None
 
 
 def known(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

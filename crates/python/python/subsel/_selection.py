@@ -151,6 +151,45 @@ class Selection:
         rows, scores = self.indices.tolist(), self.scores.tolist()
         _native.write(path, rows, scores, self.reasons, ids, manifest, force)
 
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        format: str,
+        *,
+        ids: Any = None,
+        key: str | None = None,
+        prefix: str | None = None,
+        texts: Any = None,
+        images: str | os.PathLike[str] | None = None,
+        coco: str | os.PathLike[str] | None = None,
+        force: bool = False,
+    ) -> None:
+        """Writes tasks of a labeling tool, in rank order. What the tool exports is read by `labeled=` and `labels=`.
+
+        Args:
+            path: The file: .json for "label-studio" and "coco", .jsonl for "cvat" (a manifest), .txt for "list".
+            format: The tool.
+            ids: File names or URLs, one per row of the pool, where the selection has none.
+            key: Label Studio: the variable of the labeling configuration; "image", or "text" with `texts`.
+            prefix: Label Studio: what makes an id a URL, such as "/data/local-files/?d=images/".
+            texts: Label Studio: texts to show, one per row of the pool.
+            images: CVAT: where the images are that the ids name, for their sizes.
+            coco: COCO: the file that the images are picked out of.
+
+        Raises:
+            ValueError: The tool needs something that is not given, or has no use for something that is.
+            OSError: The file is there already, unless `force`.
+        """
+        names = None if ids is None else [str(ids[row]) for row in self]
+        if names is None and self.ids is not None:
+            names = [str(each) for each in self.ids]
+        shown = None if texts is None else [str(texts[row]) for row in self]
+        nothing: list[str | None] = [None] * len(self)
+        tasks = list(zip(self, names or nothing, self.scores.tolist(), self.reasons, shown or nothing, strict=True))
+        key = "text" if key is None and texts is not None else key
+        options = (key, prefix, _path(coco), _path(images))
+        _native.export(os.fspath(path), format, self.method, tasks, options, force)
+
     def mask(self, n: int | None = None) -> NDArray[np.bool_]:
         """True for picked rows, bool `(n,)`; `n` is the pool's number of rows unless given."""
         mask = np.zeros(self.manifest["n"] if n is None else n, dtype=bool)
@@ -192,6 +231,10 @@ class Selection:
         except ValueError:
             # A pool that cannot be drawn, such as one of a single row, has no map.
             return ""
+
+
+def _path(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else os.fspath(path)
 
 
 def _cell(value: Any) -> str:

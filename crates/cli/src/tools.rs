@@ -1,0 +1,167 @@
+//! Picks as tasks of a labeling tool, and what such a tool says of rows.
+
+use std::path::{Path, PathBuf};
+
+use subsel::{Classes, Pick};
+use subsel_formats::{
+    Annotated, Ids, SideOptions, Task, ToolFormat, ToolOptions, ToolWriter, image_size, read_annotations, read_column,
+};
+
+use crate::failure::Failure;
+use crate::messages::count;
+
+/// Options of the tools.
+#[derive(Clone, Debug, Default)]
+pub struct ToolSettings {
+    /// Label Studio: the variable of the labeling configuration; `image` if none is named.
+    pub key: Option<String>,
+    /// Label Studio: what makes an id a URL.
+    pub prefix: Option<String>,
+    /// COCO: the file that the images are picked out of.
+    pub coco: Option<PathBuf>,
+    /// CVAT: where the images are, whose sizes it needs.
+    pub images: Option<PathBuf>,
+}
+
+/// An output for tasks, begun before the work.
+pub struct Tasks {
+    writer: ToolWriter,
+    format: ToolFormat,
+    images: Option<PathBuf>,
+}
+
+impl Tasks {
+    /// Begins the file for picks by `method`.
+    ///
+    /// # Errors
+    /// A name that is no tool, options that the tool has no use for, and whatever keeps the file from being begun.
+    pub fn begin(
+        path: &Path,
+        format: &str,
+        method: &str,
+        settings: ToolSettings,
+        force: bool,
+    ) -> Result<Self, Failure> {
+        let format: ToolFormat = format.parse()?;
+        let ToolSettings { key, prefix, coco, images } = settings;
+        let is = |tool: ToolFormat| format == tool;
+        let used = [
+            ("--data-key", key.is_some(), is(ToolFormat::LabelStudio)),
+            ("--data-prefix", prefix.is_some(), is(ToolFormat::LabelStudio)),
+            ("--coco", coco.is_some(), is(ToolFormat::Coco)),
+            ("--images", images.is_some(), is(ToolFormat::Cvat)),
+        ];
+        if let Some((option, ..)) = used.into_iter().find(|(_, given, wanted)| *given && !wanted) {
+            return Err(Failure::usage(format!("`{option}` is not for `{}`", format.name())));
+        }
+        let defaults = ToolOptions::default();
+        let options = ToolOptions {
+            key: key.unwrap_or(defaults.key),
+            prefix: prefix.unwrap_or_default(),
+            coco,
+            method: method.into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        };
+        Ok(Tasks { writer: ToolWriter::create(path, format, options, force)?, format, images })
+    }
+
+    /// Refuses ids that the tool has no use for, before the work.
+    ///
+    /// # Errors
+    /// No ids, or others than those of the COCO file.
+    pub fn check_ids(&self, ids: Option<&Ids>) -> Result<(), Failure> {
+        Ok(self.writer.check_ids(ids)?)
+    }
+
+    /// Writes the tasks; those of CVAT with the sizes of their images.
+    ///
+    /// # Errors
+    /// An image that is not there or is neither PNG nor JPEG; an id that the COCO file lacks; writing.
+    pub fn write(self, mut tasks: Vec<Task>) -> Result<(), Failure> {
+        if self.format == ToolFormat::Cvat {
+            let dir = self.images.unwrap_or_default();
+            for task in &mut tasks {
+                if let Some(id) = &task.id {
+                    task.size = Some(image_size(&dir.join(id))?);
+                }
+            }
+        }
+        Ok(self.writer.write(&tasks)?)
+    }
+}
+
+/// Picks as tasks; `texts` are what Label Studio shows, one per row of the pool.
+pub(crate) fn tasks(picks: &[Pick], ids: Option<&Ids>, texts: Option<&[String]>) -> Vec<Task> {
+    let task = |(i, pick): (usize, &Pick)| Task {
+        rank: i as u64 + 1,
+        row: pick.row as u64,
+        id: ids.map(|ids| ids.text(pick.row)),
+        shown: texts.map(|texts| texts[pick.row].clone()),
+        size: None,
+        score: pick.score,
+        reason: pick.reason.to_string(),
+    };
+    picks.iter().enumerate().map(task).collect()
+}
+
+/// Texts, one per row of a pool of `n`.
+pub(crate) fn texts(path: &Path, n: usize) -> Result<Vec<String>, Failure> {
+    let options = SideOptions { column: None, prefer: vec!["text".into()] };
+    let texts = crate::side::texts(read_column(path, &options)?.values);
+    match texts.len() == n {
+        true => Ok(texts),
+        false => {
+            let message = format!("{} texts in {} for a pool of {} rows", count(texts.len()), path.display(), count(n));
+            Err(Failure::new(message).hint("there must be one for each row, in the order of the rows"))
+        }
+    }
+}
+
+/// The classes that a tool's export gives some rows of a pool; all others are of the class without a name.
+pub(crate) fn classes(
+    path: &Path,
+    column: Option<&str>,
+    n: usize,
+    ids: Option<&Ids>,
+) -> Result<(Classes, usize), Failure> {
+    let annotated = read_annotations(path)?;
+    let labels = annotated.labels(column)?;
+    let rows = rows(path, &annotated, n, ids)?;
+    let mut names = vec![String::new(); n];
+    let mut known = 0;
+    for (row, label) in rows.into_iter().zip(labels) {
+        if let Some(label) = label {
+            names[row] = label;
+            known += 1;
+        }
+    }
+    Ok((Classes::from_names(&names), known))
+}
+
+/// The rows of the pool that annotations are of.
+fn rows(path: &Path, annotated: &Annotated, n: usize, ids: Option<&Ids>) -> Result<Vec<usize>, Failure> {
+    let beyond = |what: String| Failure::new(format!("{} labels {what}, which the pool does not have", path.display()));
+    match (ids, &annotated.ids, &annotated.numbers, &annotated.rows) {
+        (Some(Ids::Text(known)), Some(found), ..) => {
+            let places: std::collections::HashMap<&str, usize> =
+                known.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
+            let row = |id: &String| places.get(id.as_str()).copied().ok_or_else(|| beyond(format!("id `{id}`")));
+            found.iter().map(row).collect()
+        }
+        (Some(Ids::Int(known)), _, Some(found), _) => {
+            let places: std::collections::HashMap<i64, usize> =
+                known.iter().enumerate().map(|(row, id)| (*id, row)).collect();
+            let row = |id: &i64| places.get(id).copied().ok_or_else(|| beyond(format!("id {id}")));
+            found.iter().map(row).collect()
+        }
+        (_, _, _, Some(found)) => {
+            let row = |row: &i64| {
+                let place = usize::try_from(*row).ok().filter(|row| *row < n);
+                place.ok_or_else(|| beyond(format!("row {row}")))
+            };
+            found.iter().map(row).collect()
+        }
+        _ => Err(Failure::new(format!("{} names its items by id, and the pool has no ids", path.display()))
+            .hint("`--ids FILE` or `--id-column NAME` gives them")),
+    }
+}
