@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use serde::Serialize;
-use subsel::{Context, Progress};
+use subsel::{Context, Pick, Progress};
 use subsel_formats::{Column, PicksTable};
 use subsel_metrics::compare::{Cell, Watch};
 
@@ -17,7 +17,7 @@ use crate::args::{
 };
 use crate::failure::Failure;
 use crate::input::{Inputs, Loaded, Request, load};
-use crate::output::{Detail, picks_table};
+use crate::output::{Detail, picks_table, place_columns};
 use crate::{advise, compare, dedup, inspect, judge, plan, run, score, select};
 
 /// A command with its options, ready to run.
@@ -44,10 +44,14 @@ pub struct Answer {
     pub json: String,
     /// The answer for people.
     pub text: String,
-    /// The table it writes, by column.
+    /// The table it writes, by column; that of a selection is without scores and reasons, which `picks` have.
     pub table: BTreeMap<String, Column>,
+    /// The picks of a selection.
+    pub picks: Vec<Pick>,
     /// The rows left by `dedup`.
     pub kept: Vec<usize>,
+    /// Seconds that a selection took in the library, without reading, planning and converting.
+    pub secs: f64,
     /// Whether all that was asked for is there; not so after an interruption.
     pub complete: bool,
     /// What should be read before the answer is trusted.
@@ -191,10 +195,14 @@ fn selected(args: &SelectArgs, inputs: Inputs, ctx: &mut Context, note: &dyn Fn(
     let (budgets, request, side) = select::understand(args)?;
     let loaded = load(&request, &side.with(inputs.side), args.read.scratch.as_deref(), inputs.pool)?;
     let selected = select::select(args, (budgets, request), loaded, (began, 0), ctx, note)?;
-    let table = by_name(picks_table(&selected.loaded, &selected.selections(), Detail::Facts));
+    let picks: Vec<Pick> = selected.made.selections.iter().flat_map(|selection| selection.picks.clone()).collect();
+    let mut table = by_name(picks_table(&selected.loaded, &selected.selections(), Detail::List));
+    let rows: Vec<usize> = picks.iter().map(|pick| pick.row).collect();
+    table.extend(place_columns(&selected.loaded, &rows));
     let manifest = &selected.manifest;
     let (complete, warnings, notes) = (manifest.complete, manifest.warnings.clone(), manifest.notes.clone());
-    Ok(Answer { table, complete, warnings, notes, ..Answer::of(manifest, String::new()) })
+    let secs = selected.library_secs;
+    Ok(Answer { table, picks, secs, complete, warnings, notes, ..Answer::of(manifest, String::new()) })
 }
 
 fn compared(args: CompareArgs, inputs: Inputs, ctx: &mut Context) -> Result<Answer, Failure> {

@@ -96,7 +96,8 @@ impl From<subsel::Error> for Failure {
 
 impl From<subsel_formats::Error> for Failure {
     fn from(error: subsel_formats::Error) -> Self {
-        Failure { message: with_causes(&error), hint: error.hint(), kind: kind(&error), code: FAILED }
+        let code = if matches!(error, subsel_formats::Error::UnknownTool { .. }) { USAGE } else { FAILED };
+        Failure { message: with_causes(&error), hint: error.hint(), kind: kind(&error), code }
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Selected {
     /// Whether picks for several budgets stand in one table.
     apart: bool,
     check_secs: f64,
+    /// What the library took: checking the pool and selecting.
+    pub(crate) library_secs: f64,
     planned_bytes: u64,
 }
 
@@ -119,14 +121,16 @@ pub(crate) fn select(
     let order = Order { selector: &*chosen.selector, budgets: &budgets };
     let limit = MemoryLimit { max_memory: args.run.max_memory, output_bytes };
     let planned_bytes = order.check_plan(opened, &pool, request.dedup, ctx, &limit, note)?.max(chosen.bytes);
+    let library_began = Instant::now();
     let outcome = check_pool(&pool, request.dedup, ctx).and_then(|(checked, duplicates)| {
         let check_secs = began.elapsed().as_secs_f64();
         Ok((check_secs, checked.n_candidates(), duplicates, order.select(&checked, ctx)?))
     });
+    let library_secs = library_began.elapsed().as_secs_f64();
     let (check_secs, candidates, duplicates, made) = outcome.map_err(|error| opened.explain(error))?;
     let manifest = Manifest { seed: args.run.seed, candidates, ..describe(request, opened, &chosen, &order, &made) };
     let apart = order.has_budget_column();
-    Ok(Selected { made, manifest, duplicates, apart, check_secs, planned_bytes, loaded })
+    Ok(Selected { made, manifest, duplicates, apart, check_secs, library_secs, planned_bytes, loaded })
 }
 
 /// The method named, or what the evidence speaks for, which is told.

@@ -54,6 +54,10 @@ impl Tasks {
         if let Some((option, ..)) = used.into_iter().find(|(_, given, wanted)| *given && !wanted) {
             return Err(Failure::usage(format!("`{option}` is not for `{}`", format.name())));
         }
+        if is(ToolFormat::Coco) && coco.is_none() {
+            return Err(Failure::usage("images of COCO are picked out of a file, and none is named")
+                .hint("`--coco FILE` names it"));
+        }
         let defaults = ToolOptions::default();
         let options = ToolOptions {
             key: key.unwrap_or(defaults.key),

@@ -112,9 +112,10 @@ fn answered(py: Python<'_>, answer: Answer) -> PyResult<Bound<'_, PyDict>> {
     let all_in_python = |texts: Vec<String>| texts.iter().map(|text| in_python(text)).collect::<Vec<_>>();
     dict.set_item("json", answer.json)?;
     dict.set_item("text", in_python(&answer.text))?;
-    dict.set_item("table", Table::new(answer.table))?;
+    dict.set_item("table", Table::new(answer.table, answer.picks))?;
     let kept: Vec<u64> = answer.kept.iter().map(|row| *row as u64).collect();
     dict.set_item("kept", bytes(py, &kept))?;
+    dict.set_item("secs", answer.secs)?;
     dict.set_item("complete", answer.complete)?;
     dict.set_item("warnings", all_in_python(answer.warnings))?;
     dict.set_item("notes", all_in_python(answer.notes))?;

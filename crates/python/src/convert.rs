@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyList, PyString};
+use serde_json::json;
+use subsel::Pick;
 use subsel_cli::Given;
 use subsel_formats::{Column, Opened, SideColumn};
 
@@ -52,11 +54,16 @@ pub(crate) fn given(values: &Bound<'_, PyAny>, what: &str) -> PyResult<Given> {
 #[pyclass(frozen, module = "subsel._native")]
 pub(crate) struct Table {
     columns: BTreeMap<String, Column>,
+    picks: Vec<Pick>,
 }
 
 impl Table {
-    pub(crate) fn new(columns: BTreeMap<String, Column>) -> Self {
-        Table { columns }
+    /// The columns of a table, and those that the picks of a selection have.
+    pub(crate) fn new(mut columns: BTreeMap<String, Column>, picks: Vec<Pick>) -> Self {
+        if !picks.is_empty() {
+            columns.insert("score".into(), Column::F64(picks.iter().map(|pick| pick.score).collect()));
+        }
+        Table { columns, picks }
     }
 }
 
@@ -79,12 +86,14 @@ impl Table {
         })
     }
 
-    /// The facts of a column of facts: one JSON object a row.
-    fn facts(&self, name: &str) -> PyResult<Vec<String>> {
-        match self.columns.get(name) {
-            Some(Column::Json { values, .. }) => Ok(values.iter().map(ToString::to_string).collect()),
-            _ => Err(PyKeyError::new_err(name.to_owned())),
-        }
+    /// Why each pick was made, in words.
+    fn reasons(&self) -> Vec<String> {
+        self.picks.iter().map(|pick| pick.reason.to_string()).collect()
+    }
+
+    /// The same as facts with names: a JSON array of objects.
+    fn facts(&self) -> String {
+        json!(self.picks.iter().map(|pick| &pick.reason).collect::<Vec<_>>()).to_string()
     }
 }
 

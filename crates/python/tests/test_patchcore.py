@@ -22,7 +22,8 @@ def pool(n: int = 700, d: int = 48, seed: int = 0) -> NDArray[np.float32]:
 def dists(features: Any, row: int) -> NDArray[np.float64]:
     wide = np.asarray(features, dtype=np.float64)
     difference = wide - wide[row]
-    return np.sqrt(np.einsum("ij,ij->i", difference, difference))
+    lengths: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->i", difference, difference))
+    return lengths
 
 
 def naive(features: Any, count: int, start: int | None, labeled: list[int]) -> tuple[list[int], float]:

@@ -17,6 +17,7 @@ use crate::input::{Inputs, Request, load};
 use crate::messages::{self, count, counted};
 use crate::picks::{Block, Picks};
 use crate::run::rates;
+use crate::side::Role;
 use crate::{memory, progress};
 use measure::{Labeled, Measured, measure};
 use verdict::Line;
@@ -86,7 +87,8 @@ pub(crate) fn judge(
     note: &dyn Fn(&str),
 ) -> Result<Report, Failure> {
     let began = Instant::now();
-    let judges = Judges::of(args, inputs.test.is_some())?;
+    let knows_labels = args.labels.is_some() || inputs.side.iter().any(|(role, _)| *role == Role::Labels);
+    let judges = Judges::of(args, inputs.test.is_some(), knows_labels)?;
     let picks = match (inputs.picks, &args.picks) {
         (Some(given), _) => Picks::of(given),
         (None, Some(path)) => Picks::open(path)?,
@@ -108,11 +110,6 @@ pub(crate) fn judge(
         (None, [features, labels]) => Some(Examples::open(features, labels, &read, &mut pool)?),
         _ => None,
     };
-    if examples.is_some() && pool.known.labels.is_none() {
-        return Err(Failure::usage("`--test` needs the labels of the picks").hint(
-            "`--labels FILE` gives one label per row of the pool; those of rows that are never picked may be anything",
-        ));
-    }
     notes.extend(loaded.notes.iter().cloned());
     notes.extend(examples.iter().flat_map(|examples| examples.notes.clone()));
     let beside = loaded.bytes() + examples.as_ref().map_or(0, |examples| examples.bytes() + 8 * examples.logits());
@@ -182,8 +179,13 @@ impl JudgeArgs {
 }
 
 impl Judges {
-    fn of(args: &JudgeArgs, tests: bool) -> Result<Self, Failure> {
+    fn of(args: &JudgeArgs, tests: bool, labels: bool) -> Result<Self, Failure> {
         let tests = tests || !args.test.is_empty();
+        if tests && !labels {
+            return Err(Failure::usage("`--test` needs the labels of the picks").hint(
+                "`--labels FILE` gives one label per row of the pool; those of rows that are never picked may be anything",
+            ));
+        }
         if args.random_draws < 2 {
             let message = format!("--random-draws must be at least 2, got {}", args.random_draws);
             return Err(Failure::usage(message).hint("a spread needs two draws; 20 tell it well"));

@@ -15,4 +15,5 @@ mod scores;
 mod select;
 mod side_files;
 mod support;
+mod tools;
 mod verify;

@@ -108,3 +108,18 @@ fn select_leaves_duplicates_out_and_verify_repeats_that() {
     let error = dir.run("select pool.csv -n 4 -m norm --dedup 0.99 -o three.csv").stderr;
     assert!(error.contains("cannot pick 4 of 3 candidate rows"), "{error}");
 }
+
+#[test]
+fn what_a_model_says_is_held_against_the_labels() {
+    let dir = Dir::with_pool(3, 2);
+    dir.write_npy("probs.npy", &[0.5, 0.3, 0.2, 0.4, 0.35, 0.25, 0.1, 0.1, 0.8], 3);
+    dir.write("labels.txt", "0\n1\n2\n");
+    let words = "--probs probs.npy --labels labels.txt";
+    dir.ok(&format!("score pool.npy --by el2n {words} -o el2n.csv"));
+    let found: Vec<f64> = dir.column("el2n.csv", "score").iter().map(|text| text.parse().expect("a number")).collect();
+    let want = [0.38_f64.sqrt(), (0.16_f64 + 0.4225 + 0.0625).sqrt(), 0.06_f64.sqrt()];
+    found.iter().zip(want).for_each(|(found, want)| assert!((found - want).abs() < 1e-6, "{found} {want}"));
+    dir.write("labels.txt", "0\n1\n-1\n");
+    let run = dir.run(&format!("score pool.npy --by el2n {words} -o again.csv"));
+    assert!(run.code == Some(1) && run.stderr.contains("row 2"), "{}", run.stderr);
+}

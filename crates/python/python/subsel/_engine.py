@@ -38,9 +38,14 @@ class Table:
         array = np.frombuffer(values, dtype=f"={kind}")
         return array.astype(np.int64) if kind == "u8" else array
 
-    def facts(self, name: str) -> list[dict[str, Any]]:
-        """Facts with names, one dict a row."""
-        return [json.loads(text) for text in self._native.facts(name)]
+    def reasons(self) -> list[str]:
+        """Why each pick was made, in words."""
+        return self._native.reasons()
+
+    def facts(self) -> list[dict[str, Any]]:
+        """The same as facts with names."""
+        facts: list[dict[str, Any]] = json.loads(self._native.facts())
+        return facts
 
 
 class Answer:
@@ -51,6 +56,7 @@ class Answer:
         self.text: str = raw["text"]
         self.table = Table(raw["table"])
         self.kept: NDArray[np.int64] = np.frombuffer(raw["kept"], dtype="=u8").astype(np.int64)
+        self.secs: float = raw["secs"]
         self.complete: bool = raw["complete"]
         self.warnings: list[str] = raw["warnings"]
         self.notes: list[str] = raw["notes"]

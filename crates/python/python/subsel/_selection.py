@@ -28,6 +28,7 @@ class Selection:
         ranks: 1 to n, int64 `(n,)`.
         ids: Names of the picked rows, where the pool has ids; else None.
         manifest: What was done, to what, with which seed; what `subsel verify` reads.
+        secs: Seconds that checking the pool and selecting took.
         complete: False after an interruption: the picks are then a valid prefix.
         notes: What may be worth knowing of the run.
     """
@@ -36,6 +37,7 @@ class Selection:
     scores: NDArray[np.float64]
     ids: list[str] | NDArray[np.int64] | None
     manifest: dict[str, Any]
+    secs: float
     complete: bool
     notes: list[str]
 
@@ -45,6 +47,7 @@ class Selection:
         self.scores = table["score"]
         self.ids = table["id"] if "id" in table else None
         self.manifest = answer.report
+        self.secs = answer.secs
         self.complete = answer.complete
         self.notes = [*answer.notes, *answer.report["warnings"]]
         self._files = (table["file"], table["file_row"]) if "file" in table else None
@@ -60,13 +63,13 @@ class Selection:
     @cached_property
     def reasons(self) -> list[str]:
         """Why each row was picked, in words."""
-        reasons: list[str] = self._table["reason"]
+        reasons: list[str] = self._table.reasons()
         return reasons
 
     @cached_property
     def facts(self) -> list[dict[str, Any]]:
         """The same as facts with names, such as the nearest earlier pick and its distance."""
-        facts: list[dict[str, Any]] = self._table.facts("reason")
+        facts: list[dict[str, Any]] = self._table.facts()
         return facts
 
     @property

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _calls
+from . import _calls, _inputs
 from ._selection import Selection
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def select(
         tag: The tag of picked samples; None for none.
         rank_field, score_field: Fields for rank (from 1) and score; None for none.
         labeled_tag: Samples with this tag are labeled already: not picked, but taken into account.
-        known: Other keyword arguments of [`subsel.select`][]. Of these `labels`, `groups`, `scores`, `costs`, `probs` and
+        known: Other keyword arguments of [`subsel.select`][]; `labeled` and `exclude` may be ids of samples. Of these `labels`, `groups`, `scores`, `costs`, `probs` and
             `logits` may be names of fields, such as "ground_truth.label".
 
     Returns:
@@ -63,6 +63,9 @@ def select(
         if known.get("labeled") is not None:
             raise ValueError("labeled and labeled_tag are one")
         known["labeled"] = samples.match_tags(labeled_tag).values("id")
+    for what in ("labeled", "exclude"):
+        if known.get(what) is not None and not _inputs.is_path(known[what]) and known.get("labeled_by") is None:
+            known[what] = _as_ids(known[what], ids, what)
     for what in FIELDS:
         name = known.get(what)
         # Anything else that is text names a file, as it does elsewhere.
@@ -70,8 +73,19 @@ def select(
             known[what] = _field(samples, name, what)
     X = _embeddings(samples, ids, embeddings)
     selection = _calls.select(X, n, method, ids=ids, **known)
-    _write(samples, selection, tag, rank_field, score_field, keep_tags=tag == labeled_tag)
+    _write(samples, ids, selection, tag, rank_field, score_field, keep_tags=tag == labeled_tag)
     return selection
+
+
+def _as_ids(value: Any, ids: list[str], what: str) -> list[Any]:
+    """Rows as ids, which an earlier selection of another view has right too."""
+    if isinstance(value, Selection) and value.ids is not None:
+        return list(value.ids)
+    rows = _inputs.rows(value)
+    wrong = next((row for row in rows if isinstance(row, int) and not 0 <= row < len(ids)), None)
+    if wrong is not None:
+        raise ValueError(f"{what}: there is no row {wrong} in {len(ids)} samples")
+    return [ids[row] if isinstance(row, int) else row for row in rows]
 
 
 def _has(samples: Any, name: str) -> bool:
@@ -107,18 +121,26 @@ def _embeddings(samples: Any, ids: list[str], embeddings: Any) -> Any:
 
 
 def _write(
-    samples: Any, selection: Selection, tag: str | None, rank_field: str | None, score_field: str | None, keep_tags: bool
+    samples: Any,
+    ids: list[str],
+    selection: Selection,
+    tag: str | None,
+    rank_field: str | None,
+    score_field: str | None,
+    keep_tags: bool,
 ) -> None:
+    # Not all fields may be those of a view.
+    dataset = getattr(samples, "_dataset", samples)
     picked = [str(each) for each in selection.ids] if selection.ids is not None else []
     earlier: list[str] = []
-    if rank_field is not None and _has(samples, rank_field):
-        earlier = samples.exists(rank_field).values("id")
+    if rank_field is not None and _has(dataset, rank_field):
+        earlier = sorted(set(ids).intersection(dataset.exists(rank_field).values("id")))
     if tag is not None:
         if earlier and not keep_tags:
-            samples.select(earlier).match_tags(tag).untag_samples(tag)
-        samples.select(picked).tag_samples(tag)
+            dataset.select(earlier).match_tags(tag).untag_samples(tag)
+        dataset.select(picked).tag_samples(tag)
     scores = [None if score != score else score for score in selection.scores.tolist()]
     for field, values in ((rank_field, selection.ranks.tolist()), (score_field, scores)):
         if field is not None:
-            # By id: in which order views give their samples does not matter then.
-            samples.set_values(field, {**dict.fromkeys(earlier), **dict(zip(picked, values, strict=True))}, key_field="id")
+            # By id, since the order of a view is its own.
+            dataset.set_values(field, {**dict.fromkeys(earlier), **dict(zip(picked, values, strict=True))}, key_field="id")

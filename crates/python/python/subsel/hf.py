@@ -13,6 +13,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import _calls
 
@@ -53,15 +54,18 @@ def select(
         ValueError: `ds` is no such data set or lacks a column; and as [`subsel.select`][].
     """
     _check(ds)
+    import pyarrow as pa
+
     columns = {name: _column(ds, name, what) for what, name in (("column", column), ("id_column", id_column)) if name}
     for what in COLUMNS:
         name = known.get(what)
         # Anything else that is text names a file, as it does elsewhere.
         if isinstance(name, str) and (name in ds.column_names or not os.path.exists(name)):
-            known[what] = _column(ds, name, what)
-
-    import pyarrow as pa
-
+            values = _column(ds, name, what)
+            if what in ("labeled", "exclude") and id_column is not None:
+                values = columns[id_column].filter(values)
+                known["labeled_by"] = known.get("labeled_by") or "id"
+            known[what] = pa.table({name: values}) if what in ("probs", "logits") else values
     selection = _calls.select(pa.table(columns), n, method, column=column, id_column=id_column, **known)
     rows = np.sort(selection.indices) if sort else selection.indices
     picked = ds.select(rows.tolist())
@@ -87,13 +91,44 @@ def _column(ds: Any, name: str, what: str) -> Any:
     # Where rows were shuffled or left out, `datasets` keeps the whole table and a list of rows. `flatten_indices` would
     # write a copy of all columns to its cache.
     mapping = getattr(ds, "_indices", None)
-    return values if mapping is None else _wide(values).take(mapping.column(0))
+    return values if mapping is None else _taken(values, mapping.column(0).to_numpy().astype(np.int64))
 
 
-def _wide(values: Any) -> Any:
-    """Lists with offsets of 64 bits: those of 32 overflow where rows of several chunks are taken together."""
+def _taken(values: Any, rows: NDArray[np.int64]) -> Any:
+    """A column in another order, in one copy: `take` joins chunks before, some versions of pyarrow many times."""
     import pyarrow as pa
 
-    if pa.types.is_list(values.type):
-        return values.cast(pa.large_list(values.type.value_type))
-    return values
+    begins = np.cumsum([0, *(len(chunk) for chunk in values.chunks)])
+    order = np.argsort(rows, kind="stable")
+    bounds = np.searchsorted(rows[order], begins)
+    taken: NDArray[Any] | None = None
+    for at, chunk in enumerate(values.chunks):
+        to = order[bounds[at] : bounds[at + 1]]
+        if len(to) == 0:
+            continue
+        matrix = _matrix(chunk)
+        if matrix is None or (taken is not None and matrix.shape[1] != taken.shape[1]):
+            # No embeddings, or wrong ones, of which the engine tells what is wrong.
+            return values.combine_chunks().take(pa.array(rows))
+        if taken is None:
+            taken = np.empty((len(rows), matrix.shape[1]), matrix.dtype)
+        taken[to] = matrix[rows[to] - begins[at]]
+    if taken is None:
+        return values.slice(0, 0)
+    return pa.chunked_array([pa.FixedSizeListArray.from_arrays(pa.array(taken.ravel()), taken.shape[1])])
+
+
+def _matrix(chunk: Any) -> NDArray[Any] | None:
+    """Lists of numbers, all of one length, where they lie."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = chunk.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+        return None
+    flat, lengths = chunk.flatten(), pc.min_max(pc.list_value_length(chunk)).as_py()
+    numeric = pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)
+    if not numeric or chunk.null_count or flat.null_count or lengths["min"] != lengths["max"] or not lengths["min"]:
+        return None
+    matrix: NDArray[Any] = flat.to_numpy(zero_copy_only=False).reshape(len(chunk), lengths["min"])
+    return matrix

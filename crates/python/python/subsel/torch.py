@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from . import _inputs
 
 try:
+    # By name, so that it is Any for type checkers, whether or not PyTorch is there.
+    importlib.import_module("torch")
     _data: Any = importlib.import_module("torch.utils.data")
 except ModuleNotFoundError as error:
     if error.name != "torch":
@@ -84,7 +86,7 @@ def _rows(selection: Any) -> NDArray[np.int64]:
     if len(rows) == 0:
         return rows.astype(np.int64)
     if rows.dtype.kind not in "iu":
-        raise ValueError(f"picks must be row numbers, got {rows[0]!r}")
+        raise ValueError(f"picks must be row numbers, got {rows.tolist()[0]!r}")
     if rows.min() < 0:
         raise ValueError(f"picks must be row numbers from 0, got {rows.min()}")
     return rows.astype(np.int64)

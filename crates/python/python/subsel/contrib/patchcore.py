@@ -83,17 +83,16 @@ class SparseProjection:
                 row, column = np.argwhere(~np.isfinite(rows))[0]
                 value = rows[row, column]
                 raise ValueError(f"embedding must be finite, got {value} at row {start + row}, column {column}")
-            projected[start : start + BLOCK] = self._block(rows)
+            self._project(rows, projected[start : start + BLOCK])
         return projected
 
-    def _block(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _project(self, rows: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         columns = np.ascontiguousarray(rows.T)
         sums = np.empty((self.n_components, len(rows)), dtype=np.float32)
         for component, (plus, minus) in enumerate(zip(self._plus, self._minus, strict=True)):
             np.add.reduce(columns[plus], axis=0, out=sums[component])
             sums[component] -= np.add.reduce(columns[minus], axis=0)
-        sums *= self._scale
-        return sums.T
+        np.multiply(sums.T, self._scale, out=out)
 
 
 class KCenterGreedy(Generic[Embedding]):
@@ -153,8 +152,8 @@ class KCenterGreedy(Generic[Embedding]):
 
         Args:
             selected_idxs: Rows that are in the memory bank already. As many others are picked as without them, the first
-                of them the farthest. (anomalib took them up to 2.0; of rows with two axes it looked at none of them, but
-                raised an error when it came to pick one.)
+                of them the farthest. (anomalib 2.0 took them, 2.2 does not; of rows with two axes it looked at none of
+                them, but raised an error when it came to pick one.)
         """
         self.features = self._features()
         labeled = None if selected_idxs is None or len(selected_idxs) == 0 else selected_idxs
@@ -167,7 +166,8 @@ class KCenterGreedy(Generic[Embedding]):
             threads=self.threads,
             max_memory=self.max_memory,
         )
-        return self.selection.indices.tolist()
+        rows: list[int] = self.selection.indices.tolist()
+        return rows
 
     def sample_coreset(self, selected_idxs: Sequence[int] | None = None) -> Embedding:
         """The rows picked, of the same kind and on the same device as `embedding`."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from skactiveml.base import SingleAnnotatorPoolQueryStrategy  # type: ignore[import-not-found,import-untyped,unused-ignore]
 from skactiveml.utils import MISSING_LABEL, labeled_indices  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
@@ -54,7 +53,7 @@ class PoolQuery(SingleAnnotatorPoolQueryStrategy):  # type: ignore[misc,unused-i
         scores: Any = None,
         probs: Any = None,
         logits: Any = None,
-    ) -> NDArray[np.int64] | tuple[NDArray[np.int64], NDArray[np.float64]]:
+    ) -> Any:
         """The rows to label next.
 
         Args:
