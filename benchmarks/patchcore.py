@@ -180,7 +180,7 @@ def measure(args: argparse.Namespace) -> list[str]:
             print(f"predicted: {planned['secs']:.0f} s", flush=True)
         sampler, clock = ours(X, is_projected)
         picked.append(sampler.selection.indices)
-        how = f"{seconds(projecting.wall)} s of them projecting; " if is_projected else ""
+        how = f"projecting alone {seconds(projecting.wall)} s; " if is_projected else ""
         table.add(name, "subsel", seconds(clock.wall), seconds(clock.cpu), f"{how}load {clock.load:.1f}")
         for loop_name, loop in LOOPS.items():
             if loop is not torch_loop or torch_is_there():

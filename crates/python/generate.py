@@ -85,7 +85,7 @@ def sentence(text: str) -> str:
 
 def source() -> str:
     """The file."""
-    methods = json.loads(_native.methods())
+    methods = json.loads(_native.methods())["methods"]
     names = sorted(class_name(method["name"]) for method in methods)
     out = [HEAD, "__all__ = [", *(f'    "{name}",' for name in names), "]", ""]
     for method in methods:

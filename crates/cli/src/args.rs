@@ -247,10 +247,10 @@ pub(crate) struct JudgeArgs {
     /// Test rows, read as the pool is, and their classes: how well they are told after learning from the picks
     #[arg(long, num_args = 2, value_names = ["FEATURES", "LABELS"], help_heading = "Judges")]
     pub(crate) test: Vec<PathBuf>,
-    /// What learns from the picks: linear-probe, logistic, 1nn, 20nn [default: all, where there are test rows]
+    /// What learns from the picks: linear-probe, logistic, 1nn, 20nn, or none [default: all, where there are test rows]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Judges")]
     pub(crate) evaluators: Vec<String>,
-    /// Metrics without labels, such as mean-distance,frechet [default: all]
+    /// Metrics without labels, such as mean-distance,frechet, or none [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Judges")]
     pub(crate) metrics: Vec<String>,
     /// How often as many rows are drawn at random to compare with

@@ -24,6 +24,7 @@ use crate::{advise, compare, dedup, inspect, judge, plan, run, score, select};
 pub struct Call {
     asked: Asked,
     ctx: Context,
+    progress: Option<Arc<dyn Progress>>,
 }
 
 enum Asked {
@@ -109,7 +110,7 @@ impl Call {
             }
             other => return Err(Failure::usage(format!("`{other}` is not a command that can be called"))),
         };
-        Ok(Call { asked, ctx })
+        Ok(Call { asked, ctx, progress: None })
     }
 
     /// The flag that stops the work as soon as it is set.
@@ -119,7 +120,12 @@ impl Call {
 
     /// Reports progress to `progress`.
     pub fn watch(&mut self, progress: Arc<dyn Progress>) {
-        self.ctx.set_progress(progress);
+        if let Asked::Compare(_) = self.asked {
+            // Of its hundreds of selections nobody wants to see each.
+            self.progress = Some(progress);
+        } else {
+            self.ctx.set_progress(progress);
+        }
     }
 
     /// Does the work.
@@ -127,7 +133,7 @@ impl Call {
     /// # Errors
     /// As the command of the program. After an interruption, only what has no valid part is one.
     pub fn run(self, inputs: Inputs) -> Result<Answer, Failure> {
-        let Call { asked, mut ctx } = self;
+        let Call { asked, mut ctx, progress } = self;
         let told = Mutex::new(Vec::new());
         let note = |text: &str| told.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(text.to_owned());
         let mut answer = match asked {
@@ -151,7 +157,7 @@ impl Call {
                 let (warnings, notes) = (report.warnings.clone(), report.notes.clone());
                 Answer { warnings, notes, ..Answer::of(&report, judge::text(&report)) }
             }
-            Asked::Compare(args) => compared(*args, inputs, &mut ctx)?,
+            Asked::Compare(args) => compared(*args, inputs, progress, &mut ctx)?,
             Asked::Plan(args) => {
                 let loaded = opened(&args.read, &args.known, inputs)?;
                 let planned = plan::make(&args, loaded, &mut ctx, &note)?;
@@ -205,24 +211,38 @@ fn selected(args: &SelectArgs, inputs: Inputs, ctx: &mut Context, note: &dyn Fn(
     Ok(Answer { table, picks, secs, complete, warnings, notes, ..Answer::of(manifest, String::new()) })
 }
 
-fn compared(args: CompareArgs, inputs: Inputs, ctx: &mut Context) -> Result<Answer, Failure> {
+fn compared(
+    args: CompareArgs,
+    inputs: Inputs,
+    progress: Option<Arc<dyn Progress>>,
+    ctx: &mut Context,
+) -> Result<Answer, Failure> {
     let notes = Mutex::new(Vec::new());
     let say = |what: compare::Said<'_>| {
         if let compare::Said::Note(text) = what {
             notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(text.to_owned());
         }
     };
-    let compared = compare::compare(args, inputs, ctx, &mut Quiet, &say)?;
+    let compared = compare::compare(args, inputs, ctx, &mut Cells { progress, has_begun: false }, &say)?;
     let (complete, warnings) = (!compared.stopped, compared.warnings.clone());
     let notes = notes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     Ok(Answer { complete, warnings, notes, ..Answer::of(&compared.summary, compared.text) })
 }
 
-/// Nobody watches a comparison go on.
-struct Quiet;
+/// Progress of a comparison: a step for each result.
+struct Cells {
+    progress: Option<Arc<dyn Progress>>,
+    has_begun: bool,
+}
 
-impl Watch for Quiet {
-    fn found(&mut self, _cell: &Cell, _done: usize, _all: usize) {}
+impl Watch for Cells {
+    fn found(&mut self, _cell: &Cell, done: usize, all: usize) {
+        let Some(progress) = &self.progress else { return };
+        if !std::mem::replace(&mut self.has_begun, true) {
+            progress.begin("comparing", all as u64);
+        }
+        progress.at(done as u64);
+    }
 }
 
 fn by_name(table: PicksTable) -> BTreeMap<String, Column> {

@@ -148,6 +148,8 @@ pub struct Inputs {
     pub test: Option<(Opened, Given)>,
     /// Rows to be judged: row numbers, or ids.
     pub picks: Option<Given>,
+    /// The manifest of the selection that they are, which tells the pool they are of.
+    pub picks_manifest: Option<String>,
 }
 
 /// Opens the pool, unless it is in memory, and reads what is known of its rows.

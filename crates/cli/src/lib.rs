@@ -44,6 +44,7 @@ use clap::FromArgMatches;
 pub use call::{Answer, Call};
 pub use failure::{Failure, Kind};
 pub use input::Inputs;
+pub use methods::{methods_json, scores_json};
 pub use side::{Given, Role};
 pub use tools::{Tasks, ToolSettings};
 

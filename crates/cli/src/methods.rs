@@ -1,8 +1,8 @@
 //! `subsel methods`: what there is, from the library's one list.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
-use subsel::{Entry, MethodInfo, grammar, registry};
+use serde_json::{Map, Value, json};
+use subsel::{Entry, MethodInfo, grammar, registry, scores};
 
 use crate::args::MethodsArgs;
 use crate::failure::{DONE, Failure};
@@ -44,7 +44,7 @@ struct Methods {
 /// Runs the command.
 pub(crate) fn run(args: MethodsArgs) -> Result<u8, Failure> {
     match &args.name {
-        None if args.json => messages::print_json(&Methods { methods: registry::all().iter().map(method).collect() })?,
+        None if args.json => messages::print_json(&methods_json())?,
         None => messages::print(&list())?,
         Some(name) => {
             let entry = find(name)?;
@@ -66,23 +66,37 @@ fn find(name: &str) -> Result<&'static Entry, Failure> {
     })
 }
 
-/// The settings that a method has if nothing is said.
-fn defaults(entry: &Entry) -> Map<String, Value> {
-    (entry.build)(Map::new()).map(|selector| selector.params()).unwrap_or_default()
+fn method(entry: &Entry) -> Method {
+    let defaults = (entry.build)(Map::new()).map(|method| method.params()).unwrap_or_default();
+    Method::new(entry.info, entry.info.summary, &defaults)
 }
 
-fn method(entry: &Entry) -> Method {
-    let MethodInfo { name, aliases, summary, needs, rows, nested, random, cost, source, not_when, params } =
-        *entry.info;
-    let defaults = defaults(entry);
-    let param = |param: &subsel::ParamInfo| Param {
-        name: param.name,
-        values: param.values,
-        default: defaults.get(param.name).cloned().unwrap_or(Value::Null),
-        doc: param.doc,
+/// All methods as JSON: what `subsel methods --json` prints.
+pub fn methods_json() -> Value {
+    json!(Methods { methods: registry::all().iter().map(method).collect() })
+}
+
+/// All there is to score by as JSON, with the same fields.
+pub fn scores_json() -> Value {
+    let score = |entry: &subsel::ScoreEntry| {
+        let defaults = (entry.build)(Map::new()).map(|score| score.params()).unwrap_or_default();
+        Method::new(entry.info, entry.score, &defaults)
     };
-    let params = params.iter().map(param).collect();
-    Method { name, aliases, summary, needs, rows, nested, random, cost, source, not_when, params }
+    json!({ "scores": scores::all().iter().map(score).collect::<Vec<_>>() })
+}
+
+impl Method {
+    fn new(info: &'static MethodInfo, summary: &'static str, defaults: &Map<String, Value>) -> Self {
+        let MethodInfo { name, aliases, needs, rows, nested, random, cost, source, not_when, params, .. } = *info;
+        let param = |param: &subsel::ParamInfo| Param {
+            name: param.name,
+            values: param.values,
+            default: defaults.get(param.name).cloned().unwrap_or(Value::Null),
+            doc: param.doc,
+        };
+        let params = params.iter().map(param).collect();
+        Method { name, aliases, summary, needs, rows, nested, random, cost, source, not_when, params }
+    }
 }
 
 fn list() -> String {
@@ -124,13 +138,15 @@ fn page(entry: &Entry) -> String {
     if !info.params.is_empty() {
         text.push_str("\nparameters, written `name:key=value,key=value`\n");
     }
+    let names = 4 + info.params.iter().map(|param| param.name.len()).max().unwrap_or(0);
     for param in method(entry).params {
         let default = match &param.default {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        text.push_str(&format!("  {:10}{}\n", param.name, wrapped(param.doc, INDENT, WIDTH)));
-        text.push_str(&format!("{:INDENT$}{}; default {default}\n", "", param.values));
+        let indent = names.max(INDENT);
+        text.push_str(&format!("  {:width$}{}\n", param.name, wrapped(param.doc, indent, WIDTH), width = indent - 2));
+        text.push_str(&format!("{:indent$}{}; default {default}\n", "", param.values));
     }
     text
 }

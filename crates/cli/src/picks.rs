@@ -35,9 +35,13 @@ pub(crate) struct Block {
 }
 
 impl Picks {
-    /// Rows in memory.
-    pub(crate) fn of(given: Given) -> Self {
-        Picks { name: "the list of picks".into(), given, manifest: None, text: None }
+    /// Rows in memory, and the manifest of the selection that they are.
+    pub(crate) fn of(given: Given, manifest: Option<&str>) -> Result<Self, Failure> {
+        let manifest: Option<Manifest> = manifest.map(serde_json::from_str).transpose().map_err(|error| {
+            Failure::new(format!("the picks have no manifest of subsel {}: {error}", env!("CARGO_PKG_VERSION")))
+        })?;
+        let name = if manifest.is_some() { "the selection" } else { "the list of picks" };
+        Ok(Picks { name: name.into(), given, manifest, text: None })
     }
 
     /// Reads the manifest beside the table.
@@ -188,6 +192,10 @@ impl Picks {
     fn other_pool(&self, detail: &str) -> Failure {
         let files = self.manifest.iter().flat_map(|manifest| &manifest.pool.files);
         let files: Vec<&str> = files.map(|file| file.path.as_str()).collect();
+        if files.is_empty() {
+            let hint = "the row numbers alone are taken as rows of any pool";
+            return Failure::new(format!("{} was not picked from this pool: {detail}", self.name)).hint(hint);
+        }
         let from = match files.as_slice() {
             [file] => (*file).to_owned(),
             [first, .., last] => format!("{first} to {last}"),

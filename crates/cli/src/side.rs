@@ -79,8 +79,10 @@ impl Role {
 pub enum Given {
     /// A file.
     File(PathBuf),
-    /// Values in memory: one per row, or a list of rows.
+    /// Values in memory: one per row, or a list of rows by number or id.
     Column(SideColumn),
+    /// Rows in memory that can only be meant by number.
+    Rows(Vec<i64>),
     /// A matrix in memory, one row per row of the pool.
     Matrix(Box<dyn RowSource>),
 }
@@ -90,7 +92,7 @@ impl Given {
     pub(crate) fn name(&self, role: Role) -> String {
         match self {
             Given::File(path) => path.display().to_string(),
-            Given::Column(_) | Given::Matrix(_) => role.name().into(),
+            Given::Column(_) | Given::Rows(_) | Given::Matrix(_) => role.name().into(),
         }
     }
 
@@ -98,7 +100,7 @@ impl Given {
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
             Given::File(path) => Some(path),
-            Given::Column(_) | Given::Matrix(_) => None,
+            Given::Column(_) | Given::Rows(_) | Given::Matrix(_) => None,
         }
     }
 
@@ -110,6 +112,8 @@ impl Given {
                 Ok(read_column(path, &SideOptions { column: None, prefer })?)
             }
             Given::Column(values) => Ok(SideFile { column: None, values: values.clone() }),
+            // The name says what they are.
+            Given::Rows(rows) => Ok(SideFile { column: Some("row".into()), values: SideColumn::Ints(rows.clone()) }),
             Given::Matrix(_) => Err(Failure::usage(format!("{} must have one axis", role.name()))),
         }
     }
@@ -236,7 +240,9 @@ pub(crate) fn outputs(
             &*opened
         }
         Given::Matrix(source) => &**source,
-        Given::Column(_) => return Err(Failure::usage(format!("{} must have two axes", role.name()))),
+        Given::Column(_) | Given::Rows(_) => {
+            return Err(Failure::usage(format!("{} must have two axes", role.name())));
+        }
     };
     expect_length(role, given, source.n_rows(), n)?;
     let kind = if role == Role::Logits { OutputKind::Logits } else { OutputKind::Probabilities };
@@ -330,7 +336,9 @@ impl Rows<'_> {
             Some("id") => Some(LabeledBy::Id),
             _ => None,
         };
-        match (self.by.or(said), self.ids) {
+        // What can only be meant by number is, whatever was said of other lists.
+        let by = if matches!(given, Given::Rows(_)) { said } else { self.by.or(said) };
+        match (by, self.ids) {
             (Some(LabeledBy::Row), _) => list.as_rows(),
             (Some(LabeledBy::Id), Some(ids)) => list.as_ids(ids),
             (Some(LabeledBy::Id), None) => {

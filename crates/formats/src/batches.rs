@@ -114,6 +114,10 @@ impl RowSource for Chunk {
     fn gather<'a>(&'a self, rows: &[usize], scratch: &'a mut Block) -> Result<Rows<'a>, Error> {
         gather_by_rows(self, rows, scratch)
     }
+
+    fn lies_in_memory(&self) -> bool {
+        self.scalar == Scalar::Stored(Dtype::F32)
+    }
 }
 
 #[cfg(test)]

@@ -31,6 +31,11 @@ pub trait RowSource: Send + Sync {
     /// # Errors
     /// As [`RowSource::rows`].
     fn gather<'a>(&'a self, rows: &[usize], scratch: &'a mut Block) -> Result<Rows<'a>, Error>;
+
+    /// Whether all rows lie in memory as `f32`, one after the other, so that nobody gains by keeping a copy of them.
+    fn lies_in_memory(&self) -> bool {
+        false
+    }
 }
 
 /// One file of a pool, and how many rows came from it.
@@ -118,6 +123,10 @@ impl<B: AsRef<[f32]> + Send + Sync> RowSource for MemorySource<B> {
 
     fn gather<'a>(&'a self, rows: &[usize], scratch: &'a mut Block) -> Result<Rows<'a>, Error> {
         gather_by_rows(self, rows, scratch)
+    }
+
+    fn lies_in_memory(&self) -> bool {
+        true
     }
 }
 

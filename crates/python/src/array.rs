@@ -264,4 +264,8 @@ impl RowSource for ArraySource {
     fn gather<'a>(&'a self, rows: &[usize], scratch: &'a mut Block) -> Result<Rows<'a>, Error> {
         gather_by_rows(self, rows, scratch)
     }
+
+    fn lies_in_memory(&self) -> bool {
+        self.number == Number::Stored(Dtype::F32) && self.is_contiguous()
+    }
 }

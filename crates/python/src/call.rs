@@ -94,6 +94,11 @@ fn inputs(
     let mut inputs = Inputs { pool: pool.map(|pool| pool.open("X")).transpose()?, ..Inputs::default() };
     for (name, values) in known.iter().flat_map(|known| known.iter()) {
         let name: String = name.extract()?;
+        if let Ok(dict) = values.cast::<PyDict>()
+            && let Some(manifest) = dict.get_item("manifest")?
+        {
+            inputs.picks_manifest = Some(manifest.extract()?);
+        }
         let values = given(&values, &name)?;
         match Role::ALL.iter().find(|role| role.name() == name) {
             Some(Role::Picks) => inputs.picks = Some(values),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyList, PyString};
+use pyo3::types::{PyByteArray, PyDict, PyList, PyString};
 use serde_json::json;
 use subsel::Pick;
 use subsel_cli::Given;
@@ -33,10 +33,14 @@ impl PoolGiven<'_> {
     }
 }
 
-/// What is known of rows: numbers, texts, or a matrix.
+/// What is known of rows: numbers, texts, `{"rows": [...]}` for what can only be row numbers, or a matrix.
 pub(crate) fn given(values: &Bound<'_, PyAny>, what: &str) -> PyResult<Given> {
     if let Ok(pool) = values.extract::<PoolGiven<'_>>() {
         return Ok(Given::Matrix(pool.open(what)?.source));
+    }
+    if let Ok(rows) = values.cast::<PyDict>() {
+        let rows = rows.get_item("rows")?.ok_or_else(|| PyKeyError::new_err("rows"))?;
+        return Ok(Given::Rows(rows.extract()?));
     }
     let list = values.cast::<PyList>().map_err(PyErr::from)?;
     let is_text = list.get_item(0).is_ok_and(|first| first.is_instance_of::<PyString>());

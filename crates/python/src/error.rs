@@ -58,17 +58,22 @@ pub(crate) fn in_python(text: &str) -> String {
     out
 }
 
-/// What follows an option, less the name of its value: ` FILE`, ` <N>` or ` ROWS`.
+/// What follows an option, less the names of its values: ` FILE`, ` <N>`, ` FEATURES LABELS`.
 fn without_value(text: &str) -> &str {
-    let Some(value) = text.strip_prefix(' ') else { return text };
-    let bracketed = value.strip_prefix('<').and_then(|value| value.find('>').map(|end| &value[end + 1..]));
-    let len = value.find(|c: char| !(c.is_ascii_uppercase() || c == '_')).unwrap_or(value.len());
-    let ends = value[len..].chars().next().is_none_or(|c| !c.is_alphanumeric());
-    match bracketed {
-        Some(rest) => rest,
-        None if len > 1 && ends => &value[len..],
-        // A value such as `id` or `8GB` stays, next to the sign.
-        None if !value.starts_with(|c: char| c.is_ascii_alphanumeric()) => text,
-        None => value,
+    let mut rest = text;
+    while let Some(value) = rest.strip_prefix(' ') {
+        let bracketed = value.strip_prefix('<').and_then(|value| value.find('>').map(|end| &value[end + 1..]));
+        let len = value.find(|c: char| !(c.is_ascii_uppercase() || c == '_')).unwrap_or(value.len());
+        let ends = value[len..].chars().next().is_none_or(|c| !c.is_alphanumeric());
+        rest = match bracketed {
+            Some(after) => after,
+            None if len > 1 && ends => &value[len..],
+            // A value such as `id` or `8GB` stays, next to the sign; so do words that are no value.
+            None if std::ptr::eq(rest, text) && value.starts_with(|c: char| c.is_ascii_alphanumeric()) => {
+                return value;
+            }
+            None => return rest,
+        };
     }
+    rest
 }

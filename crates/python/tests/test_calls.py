@@ -53,7 +53,7 @@ def test_duplicates_are_found(rng: np.random.Generator) -> None:
     assert sorted(found.rows.tolist()) == list(range(40, 51)) and len(found) == 11
     assert found.groups()[3] == [43, 50] and found.of[found.rows == 45] == 5
     assert set(found.kept) == set(range(60)) - set(found.rows) and (found.similarity > 0.999).all()
-    assert "which comes first" in found.reasons[0] and "11 of 60 rows" in repr(found)
+    assert "which comes first" in found.reasons[0] and "11 of 60 rows repeat one of 10 others" in repr(found)
     scores = np.zeros(60)
     scores[40:50] = 1
     assert 40 in subsel.dedup(X, 0.999, scores=scores).kept
@@ -76,6 +76,14 @@ def test_picks_are_judged(digits: tuple[Any, Any]) -> None:
     assert learned.metrics["1nn"]["value"] == pytest.approx((y[nearest] == y[1500:]).mean(), abs=0.03)
     assert len(learned.to_pandas()) == len(learned.metrics)
     assert subsel.judge([1, 2, 3], X, metrics=["mean-distance"], random_draws=2)["blocks"][0]["picks"] == 3
+    only = subsel.judge(picks, X[:1500], labels=y[:1500], test=(X[1500:], y[1500:]), metrics=[], evaluators="1nn", random_draws=2)
+    assert "1nn" in only.metrics and "frechet" not in only.metrics
+    assert only["method"] == "k-means-centers" and "by k-means-centers" in str(only)
+    with pytest.raises(ValueError, match="not picked from this pool"):
+        subsel.judge(picks, X[:1500][::-1], random_draws=2)
+    with pytest.raises(ValueError, match="not picked from this pool"):
+        subsel.judge(picks, X, random_draws=2)
+    assert subsel.judge(picks.indices, X, metrics="mean-distance", random_draws=2)["method"] is None
     with pytest.raises(ValueError, match="row 1 twice"):
         subsel.judge([1, 1], X)
     with pytest.raises(ValueError, match="labels="):
@@ -97,7 +105,10 @@ def test_methods_are_compared(digits: tuple[Any, Any], tmp_path: Path) -> None:
     again = subsel.compare(X[:1200], [10, 20], ["norm", "typiclust", "k-center"], output=tmp_path / "kept", **settings)
     assert [line["1nn"] for line in again.results] == [line["1nn"] for line in compared.results]
     assert (tmp_path / "kept" / "results.jsonl").exists()
-    blind = subsel.compare(X, 30, ["k-center"], seeds=2, metrics=["coverage-radius"])
+    asked = [line for line in compared.results if line["asked"]]
+    assert {line["budget"] for line in asked} == {10, 20} and len(asked) == 4 * 2 * 3
+    assert {"judge", "method", "budget"} <= {name.split("_")[0] for name in compared.summary()} or len(compared.summary())
+    blind = subsel.compare(X, 0.02, "k-center", seeds=2, metrics="coverage-radius")
     assert {line["method"] for line in blind.results} == {"random", "k-center"}
 
 

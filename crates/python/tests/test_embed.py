@@ -16,7 +16,7 @@ import pytest
 
 import subsel
 from subsel import _embed
-from subsel._embed import embed
+from subsel._embed import _cache, _items, embed
 
 WORDS = [f"word {at}" for at in range(50)]
 
@@ -30,7 +30,9 @@ class Net:
 
     def __call__(self, items: list[Any]) -> Any:
         self.batches.append(len(items))
-        return np.stack([np.random.default_rng(list(str(item).encode("utf-8", "replace"))).random(self.d) for item in items])
+        return np.stack(
+            [np.random.default_rng(list(str(item).encode("utf-8", "replace"))).random(self.d) for item in items]
+        )
 
     @property
     def seen(self) -> int:
@@ -280,11 +282,17 @@ def test_images_are_known_by_their_pixels(tmp_path: Path) -> None:
     repainted = palette.copy()
     repainted.putpalette(list(reversed(palette.getpalette())))
     net = Net()
-    embed([pixels, pixels.copy(), other, palette, palette.copy(), repainted], net, cache=tmp_path, cache_key="a", batch_size=1)
+    embed(
+        [pixels, pixels.copy(), other, palette, palette.copy(), repainted],
+        net,
+        cache=tmp_path,
+        cache_key="a",
+        batch_size=1,
+    )
     # Rows of the same run are found once they are written.
     embed([pixels.copy(), other.copy(), palette, repainted], net, cache=tmp_path, cache_key="a")
     assert net.seen == 6
-    assert len({_embed._Item(0, each).digest() for each in (pixels, other, palette, repainted)}) == 4
+    assert len({_items._Item(0, each).digest() for each in (pixels, other, palette, repainted)}) == 4
 
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -306,9 +314,9 @@ def test_a_run_that_was_killed_leaves_what_it_wrote(tmp_path: Path) -> None:
     script = f"""
         import os, signal
         import numpy as np
-        from subsel import _embed
+        from subsel._embed import _cache, embed
 
-        _embed.SEGMENT_ROWS = 16
+        _cache.SEGMENT_ROWS = 16
         done = 0
 
         def model(items):
@@ -318,7 +326,7 @@ def test_a_run_that_was_killed_leaves_what_it_wrote(tmp_path: Path) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             return np.ones((len(items), 3))
 
-        _embed.embed([f"word {{at}}" for at in range(50)], model, cache={str(tmp_path)!r}, cache_key="a", batch_size=8)
+        embed([f"word {{at}}" for at in range(50)], model, cache={str(tmp_path)!r}, cache_key="a", batch_size=8)
     """
     assert subprocess.run([sys.executable, "-c", textwrap.dedent(script)]).returncode != 0
     net = Net()
@@ -338,8 +346,8 @@ def test_a_file_that_was_cut_is_as_good_as_none(tmp_path: Path, keep: int) -> No
 
 
 def test_many_files_are_found_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_embed, "SEGMENT_ROWS", 2)
-    monkeypatch.setattr(_embed, "OPEN_SEGMENTS", 3)
+    monkeypatch.setattr(_cache, "SEGMENT_ROWS", 2)
+    monkeypatch.setattr(_cache, "OPEN_SEGMENTS", 3)
     items = [f"item {at}" for at in range(500)]
     first = embed(items, Net(), cache=tmp_path, cache_key="a", batch_size=2)
     assert len(list(tmp_path.rglob("*.rows"))) == 250 and not list(tmp_path.rglob("*.part"))
@@ -352,22 +360,26 @@ def test_many_files_are_found_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_runs_may_share_a_cache(tmp_path: Path) -> None:
     script = f"""
         import numpy as np
-        from subsel import _embed
+        from subsel._embed import _cache, embed
 
-        _embed.SEGMENT_ROWS = 4
+        _cache.SEGMENT_ROWS = 4
         texts = [f"word {{at}}" for at in range(400)]
         model = lambda items: np.array([[float(text.split()[1])] for text in items])
-        rows = _embed.embed(texts, model, cache={str(tmp_path)!r}, cache_key="a", batch_size=2)
+        rows = embed(texts, model, cache={str(tmp_path)!r}, cache_key="a", batch_size=2)
         assert rows[:, 0].tolist() == list(range(400))
     """
     runs = [subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)]) for _ in range(3)]
     assert [run.wait(120) for run in runs] == [0, 0, 0]
     net = Net(1)
-    assert embed([f"word {at}" for at in range(400)], net, cache=tmp_path, cache_key="a")[:, 0].tolist() == list(range(400))
+    assert embed([f"word {at}" for at in range(400)], net, cache=tmp_path, cache_key="a")[:, 0].tolist() == list(
+        range(400)
+    )
     assert net.seen == 0
 
 
-def test_progress_is_shown_with_and_without_a_length(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_shown_with_and_without_a_length(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("tqdm")
     monkeypatch.setattr(_embed, "PATIENCE", 0)
     embed(WORDS, Net(), batch_size=1, progress=True)

@@ -208,6 +208,9 @@ def test_large_pools_are_not_copied(kind: str, tmp_path: Path) -> None:
         watcher.start()
         subsel.select(X, 100, "random")
         subsel.select(X, 100, "norm")
+        if kind == "float32":
+            # k-means keeps rows that it would have to convert again, and these it need not.
+            subsel.select(X[:100_000], 20, "k-means-centers:iterations=2")
         done.set()
         watcher.join()
         print((most - before) / 1024)

@@ -33,14 +33,21 @@ def test_everything_public_has_documentation() -> None:
                     assert value.__doc__, f"{name}.{attribute}"
 
 
-@pytest.mark.parametrize("tool", ["mypy", "pyright"])
-def test_types_are_right(tool: str) -> None:
-    pytest.importorskip(tool)
-    arguments = ["--strict"] if tool == "mypy" else []
-    files = [str(HERE / "typed.py")]
-    if tool == "mypy":
-        files.append(str(Path(subsel.__file__).parent))
-    done = subprocess.run(
-        [sys.executable, "-m", tool, *arguments, *files], capture_output=True, text=True, check=False, cwd=HERE.parents[2]
-    )
+def check(*words: str) -> None:
+    done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=False, cwd=HERE.parents[2])
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_types_are_right() -> None:
+    pytest.importorskip("mypy")
+    check("mypy", "--strict", str(HERE / "typed.py"))
+    check("mypy", "--strict", "-p", "subsel")
+
+
+def test_types_are_right_for_pyright() -> None:
+    pytest.importorskip("pyright")
+    check("pyright", str(HERE / "typed.py"))
+
+
+def test_what_is_checked_for_types_also_runs() -> None:
+    subprocess.run([sys.executable, "-W", "ignore", str(HERE / "typed.py")], check=True)

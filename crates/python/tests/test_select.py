@@ -155,6 +155,9 @@ def test_what_is_labeled_may_be_given_in_many_ways(digits: tuple[Any, Any], tmp_
     by_id = subsel.select(X, 10, "k-center", labeled=[ids[row] for row in first], ids=ids)
     assert list(by_id) == expected
     assert by_id.manifest["labeled"] == 10
+    # A mask and a selection can only mean rows, whatever ids there are.
+    for labeled in (first, mask):
+        assert list(subsel.select(X, 10, "k-center", labeled=labeled, ids=ids)) == expected
 
 
 @pytest.mark.parametrize(
@@ -163,6 +166,8 @@ def test_what_is_labeled_may_be_given_in_many_ways(digits: tuple[Any, Any], tmp_
         ({"n": 1.5}, "count"),
         ({"n": True}, "count"),
         ({"n": "many"}, "neither a count"),
+        ({"method": subsel.KCenter}, r"did you mean `KCenter\(\)`"),
+        ({"method": 3}, "its text, got int"),
         ({"method": "gram-shmidt"}, "did you mean `gram-schmidt`"),
         ({"method": "norm:norm=l3"}, "must be l1, l2 or linf, got l3"),
         ({"method": subsel.Norm(norm="l3")}, "must be l1, l2 or linf, got l3"),

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, assert_type
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import subsel
+
+if TYPE_CHECKING:
+    from typing_extensions import assert_type
+else:
+
+    def assert_type(value: object, kind: object) -> object:
+        """Nothing to do at run time; `typing` has it from Python 3.11 on."""
+        return value
+
 
 X: NDArray[np.float32] = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32)
 y: NDArray[np.int64] = np.arange(200) % 4

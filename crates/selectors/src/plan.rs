@@ -23,6 +23,8 @@ pub struct Shape {
     pub block_rows: usize,
     /// Bytes in which a method may keep what it would otherwise work out again.
     pub cache_bytes: u64,
+    /// Whether the rows lie in memory as `f32` already.
+    pub lies_in_memory: bool,
     /// Whether the processor multiplies bytes faster than `f32`.
     pub fast_codes: bool,
 }
@@ -39,6 +41,7 @@ impl Shape {
             threads: ctx.threads().current_num_threads(),
             block_rows: ctx.block_rows(dim),
             cache_bytes: ctx.cache_bytes(),
+            lies_in_memory: pool.source.lies_in_memory(),
             fast_codes: ctx.kernels().has_fast_codes(),
         }
     }

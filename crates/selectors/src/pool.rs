@@ -239,7 +239,7 @@ impl<'a> CheckedPool<'a> {
     /// # Errors
     /// Whatever reading meets.
     pub(crate) fn held(&self, ctx: &Context) -> Result<Option<CheckedPool<'a>>, Error> {
-        if self.kept.is_some() || !unit::keeps_rows(self.len(), self.dim(), ctx.cache_bytes()) {
+        if self.is_held() || self.kept.is_some() || !unit::keeps_rows(self.len(), self.dim(), ctx.cache_bytes()) {
             return Ok(None);
         }
         let kept = self.pass_keeping(ctx, &mut vec![(); self.len()], |_, _| ())?;
@@ -248,7 +248,11 @@ impl<'a> CheckedPool<'a> {
 
     /// Whether rows in order are had for nothing: as `f32` in memory, one after the other.
     pub(crate) fn is_held(&self) -> bool {
-        self.kept.as_ref().is_some_and(Kept::is_whole)
+        let lie = || match &self.origin {
+            Origin::Whole(base) => self.scaling.is_none() && base.lies_in_memory(),
+            Origin::Some { .. } => false,
+        };
+        self.kept.as_ref().is_some_and(Kept::is_whole) || lie()
     }
 
     /// One pass of `see(rows, state)`, which keeps the rows where they are to be kept.
@@ -675,10 +679,40 @@ mod tests {
         });
     }
 
+    /// Rows that are not known to lie in memory.
+    struct Elsewhere<'a>(&'a dyn RowSource);
+
+    impl RowSource for Elsewhere<'_> {
+        fn n_rows(&self) -> usize {
+            self.0.n_rows()
+        }
+
+        fn dim(&self) -> usize {
+            self.0.dim()
+        }
+
+        fn dtype(&self) -> Dtype {
+            self.0.dtype()
+        }
+
+        fn rows<'s>(&'s self, range: Range<usize>, out: &'s mut Block) -> Result<Rows<'s>, subsel_formats::Error> {
+            self.0.rows(range, out)
+        }
+
+        fn gather<'s>(&'s self, rows: &[usize], out: &'s mut Block) -> Result<Rows<'s>, subsel_formats::Error> {
+            self.0.gather(rows, out)
+        }
+    }
+
     #[test]
     fn held_rows_are_those_given_in_passes_and_gathers_and_views() {
         let pool = mixture_pool(5000, 7, 2);
-        checked(&pool.pool(), |whole, ctx| {
+        let whole = pool.pool();
+        let elsewhere = Elsewhere(whole.source);
+        checked(&whole, |whole, ctx| {
+            assert!(whole.is_held() && whole.held(ctx).unwrap_or_else(|error| panic!("{error}")).is_none());
+        });
+        checked(&Pool { source: &elsewhere, ..whole.clone() }, |whole, ctx| {
             let held = whole.held(ctx).unwrap_or_else(|error| panic!("{error}")).expect("room for the rows");
             assert!(held.held(ctx).unwrap_or_else(|error| panic!("{error}")).is_none());
             let view = held.keep(vec![3, 17, 4097, 4999]);

@@ -43,6 +43,7 @@ impl RowScale {
 pub(crate) fn held_bytes(shape: &Shape) -> u64 {
     match kept_bytes(shape) {
         0 => 0,
+        _ if shape.lies_in_memory => 0,
         kept => 21 * shape.n as u64 + kept,
     }
 }

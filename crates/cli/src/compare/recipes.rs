@@ -56,7 +56,7 @@ pub(super) fn blank(args: &CompareArgs) -> Recipe {
     let inputs: Vec<String> = args.read.inputs.iter().map(|path| path.display().to_string()).collect();
     let name = args.read.inputs.first().and_then(|path| path.file_stem()).unwrap_or_default().to_string_lossy();
     Recipe {
-        title: format!("Methods compared on {name}"),
+        title: if name.is_empty() { "Methods compared".into() } else { format!("Methods compared on {name}") },
         about: String::new(),
         notes: Vec::new(),
         data: Data {

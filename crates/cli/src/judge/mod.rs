@@ -55,6 +55,9 @@ struct Judged {
     metrics: Vec<Line>,
 }
 
+/// In the place of names: none at all, where nothing said would be all.
+const NONE: &str = "none";
+
 /// What judges.
 struct Judges {
     metrics: Vec<Metric>,
@@ -90,7 +93,7 @@ pub(crate) fn judge(
     let knows_labels = args.labels.is_some() || inputs.side.iter().any(|(role, _)| *role == Role::Labels);
     let judges = Judges::of(args, inputs.test.is_some(), knows_labels)?;
     let picks = match (inputs.picks, &args.picks) {
-        (Some(given), _) => Picks::of(given),
+        (Some(given), _) => Picks::of(given, inputs.picks_manifest.as_deref())?,
         (None, Some(path)) => Picks::open(path)?,
         (None, None) => return Err(Failure::usage("there are no picks to judge")),
     };
@@ -190,17 +193,17 @@ impl Judges {
             let message = format!("--random-draws must be at least 2, got {}", args.random_draws);
             return Err(Failure::usage(message).hint("a spread needs two draws; 20 tell it well"));
         }
-        if !args.evaluators.is_empty() && !tests {
+        if args.evaluators.iter().any(|name| name != NONE) && !tests {
             return Err(Failure::usage("`--evaluators` need test rows").hint("`--test FEATURES LABELS` gives them"));
         }
-        let parsed = args.metrics.iter().map(|name| name.parse());
+        let parsed = args.metrics.iter().filter(|name| *name != NONE).map(|name| name.parse());
         let mut metrics: Vec<Metric> = parsed.collect::<Result<_, subsel_metrics::Error>>()?;
-        let named = args.evaluators.iter().map(|name| evaluator(name));
+        let named = args.evaluators.iter().filter(|name| *name != NONE).map(|name| evaluator(name));
         let mut evaluators: Vec<Box<dyn Evaluator>> = named.collect::<Result<_, _>>()?;
-        if metrics.is_empty() {
+        if args.metrics.is_empty() {
             metrics = Metric::ALL.to_vec();
         }
-        if evaluators.is_empty() && tests {
+        if args.evaluators.is_empty() && tests {
             evaluators = all_evaluators();
         }
         Ok(Judges { metrics, evaluators })

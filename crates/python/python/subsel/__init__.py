@@ -33,6 +33,7 @@ from ._calls import (
     score,
     select,
 )
+from ._embed import embed
 from ._engine import SubselWarning
 from ._methods import *  # noqa: F403
 from ._methods import __all__ as _methods
@@ -45,13 +46,13 @@ __version__: str = _native.__version__
 
 def methods() -> list[dict[str, _Any]]:
     """All methods: what each picks, needs and costs, its parameters and source, and when not to use it."""
-    listed: list[dict[str, _Any]] = _json.loads(_native.methods())
+    listed: list[dict[str, _Any]] = _json.loads(_native.methods())["methods"]
     return listed
 
 
 def scores() -> list[dict[str, _Any]]:
     """All there is to score by, with parameters."""
-    listed: list[dict[str, _Any]] = _json.loads(_native.scores())
+    listed: list[dict[str, _Any]] = _json.loads(_native.scores())["scores"]
     return listed
 
 
@@ -73,6 +74,7 @@ __all__ = [
     "advise",
     "compare",
     "dedup",
+    "embed",
     "inspect",
     "judge",
     "methods",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,10 @@ def _known(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 def _method(method: str | Method | None) -> str | None:
     if method is None or isinstance(method, str):
         return method
+    if isinstance(method, type) or not hasattr(method, "_text"):
+        name = getattr(method, "__name__", type(method).__name__)
+        hint = f" (did you mean `{name}()`?)" if isinstance(method, type) else ""
+        raise ValueError(f"method must be a method or its text, got {name}{hint}")
     return method._text()
 
 
@@ -216,7 +221,7 @@ class Duplicates:
 
     def __repr__(self) -> str:
         report = self.report
-        return f"Duplicates({len(self):,} of {report['candidates']:,} rows, of {report['groups']:,} kept ones)"
+        return f"Duplicates({len(self):,} of {report['candidates']:,} rows repeat one of {report['groups']:,} others)"
 
     def to_pandas(self) -> Any:
         """A pandas DataFrame: row, of, similarity, reason."""
@@ -296,6 +301,11 @@ class Judgment(Report):
         return pd.DataFrame(self.report["blocks"][0]["metrics"])
 
 
+def _listed(names: str | Sequence[str] | None) -> str | None:
+    """Names as the program takes them; `none` where there is to be none."""
+    return None if names is None else ",".join(_inputs.words(names)) or "none"
+
+
 def _test(test: Any) -> Any:
     """Test rows and their classes, in memory."""
     features, labels = test
@@ -312,8 +322,8 @@ def judge(
     with_labeled: bool = False,
     exclude: Any = None,
     ids: Any = None,
-    metrics: Sequence[str] | None = None,
-    evaluators: Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
+    evaluators: str | Sequence[str] | None = None,
     random_draws: int | None = None,
     drop_nonfinite: bool = False,
     column: str | None = None,
@@ -336,14 +346,17 @@ def judge(
     """
     known, words = _known(locals())
     known["picks"] = _inputs.rows(picks)
+    if isinstance(picks, Selection):
+        # What tells whether they are of this pool.
+        known["picks"]["manifest"] = json.dumps(picks.manifest)
     pool, paths = _inputs.pool(X, column, None)
     if pool is None:
         # Here the first word without a name is the picks.
         paths = [word for path in paths[paths.index("--") + 1 :] for word in ("--pool", path)]
     words += _inputs.seed_of(seed, None)
     words += _inputs.options(
-        metrics=",".join(metrics) if metrics else None,
-        evaluators=",".join(evaluators) if evaluators else None,
+        metrics=_listed(metrics),
+        evaluators=_listed(evaluators),
         random_draws=random_draws,
         with_labeled=with_labeled,
         drop_nonfinite=drop_nonfinite,
@@ -355,7 +368,10 @@ def judge(
 
 
 class Comparison(Report):
-    """Methods side by side: `report` is the summary, `results` one line for each method, budget, seed and judge."""
+    """Methods side by side: `report` is the summary, `results` one line for each method, budget and seed.
+
+    `asked` in a line is False for the budgets between those asked for, at which random is tried to tell labels saved.
+    """
 
     def __init__(self, answer: Answer, results: list[dict[str, Any]], page: str) -> None:
         super().__init__(answer)
@@ -368,6 +384,13 @@ class Comparison(Report):
 
         return pd.DataFrame(self.results)
 
+    def summary(self) -> Any:
+        """A pandas DataFrame: for each judge, method and budget the mean, its difference to random and a verdict."""
+        import pandas as pd
+
+        frame = pd.json_normalize(self.report["entries"], sep="_")
+        return frame
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the page with the curves."""
         Path(path).write_text(self.page, encoding="utf-8")
@@ -375,8 +398,8 @@ class Comparison(Report):
 
 def compare(
     X: Any,
-    n: Sequence[int | float | str] | int | str,
-    methods: Sequence[str | Method],
+    n: Sequence[int | float | str] | int | float | str,
+    methods: Sequence[str | Method] | str | Method,
     *,
     labels: Any = None,
     test: tuple[Any, Any] | None = None,
@@ -385,8 +408,8 @@ def compare(
     initial: int | None = None,
     rows: str | None = None,
     show_labels: bool = False,
-    evaluators: Sequence[str] | None = None,
-    metrics: Sequence[str] | None = None,
+    evaluators: str | Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
     groups: Any = None,
     scores: Any = None,
     drop_nonfinite: bool = False,
@@ -415,17 +438,17 @@ def compare(
     """
     known, words = _known(locals())
     pool, paths = _inputs.pool(X, column, None)
-    budgets = [n] if isinstance(n, (int, str)) else list(n)
-    words += ["-n=" + ",".join(word for each in budgets for word in (_inputs.budget(each)[0][3:],))]
-    words += [f"--methods={_method(method)}" for method in methods]
+    budgets = [_inputs.budget(each)[0].removeprefix("-n=") for each in _several(n)]
+    words.append("-n=" + ",".join(budgets))
+    words += [f"--methods={_method(method)}" for method in _several(methods)]
     words += _inputs.options(
         seeds=seeds,
         pool_size=pool_size,
         initial=initial,
         rows=rows,
         show_labels=show_labels,
-        evaluators=",".join(evaluators) if evaluators else None,
-        metrics=",".join(metrics) if metrics else None,
+        evaluators=_listed(evaluators),
+        metrics=_listed(metrics),
         drop_nonfinite=drop_nonfinite,
         force=force,
         threads=threads,
@@ -439,9 +462,17 @@ def compare(
         if not answer.complete:
             raise KeyboardInterrupt
         with open(place / "results.csv", encoding="utf-8", newline="") as file:
-            results = [{name: _value(text) for name, text in line.items()} for line in csv.DictReader(file)]
+            lines = [{name: _value(text) for name, text in line.items()} for line in csv.DictReader(file)]
+        # Random is also tried between the budgets, to tell how many labels are saved.
+        results = [{**line, "asked": str(line["budget"]) in budgets} for line in lines]
         page = (place / "index.html").read_text(encoding="utf-8")
     return Comparison(answer, results, page)
+
+
+def _several(value: Any) -> list[Any]:
+    """The one or the many."""
+    is_many = isinstance(value, (list, tuple, set, np.ndarray)) and np.ndim(cast(Any, value)) > 0
+    return list(value) if is_many else [value]
 
 
 def _value(text: str) -> Any:
@@ -487,7 +518,7 @@ def plan(
     """
     known, words = _known(locals())
     pool, paths = _inputs.pool(X, column, None)
-    many = [] if method is None else list(method) if isinstance(method, (list, tuple)) else [cast("str | Method", method)]
+    many = [] if method is None else _several(method)
     words += _inputs.budget(n) + [f"--method={_method(each)}" for each in many]
     words += _inputs.options(threads=threads, max_memory=max_memory)
     return Plan(run("plan", words + paths, pool, known))

@@ -9,6 +9,7 @@ from numbers import Integral, Real
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 #: A pool for the engine: an array and whether it is bfloat16, or a table with the columns of rows and ids.
 Pool = tuple[Any, ...]
@@ -60,7 +61,8 @@ def matrix(X: Any, what: str, id_column: str | None = None) -> Pool:
     elif hasattr(X, "__arrow_c_array__"):
         import pyarrow as pa
 
-        return pa.chunked_array([pa.array(X)]), None, id_column
+        # As a table: columns alone have no `__arrow_c_stream__` before pyarrow 16.
+        return pa.table({what: pa.array(X)}), None, id_column
     return array(X, what)
 
 
@@ -143,19 +145,26 @@ def known(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return values, words
 
 
-def rows(value: Any) -> list[Any]:
-    """A list of rows: numbers, ids, a mask, or a selection."""
+def rows(value: Any) -> list[Any] | dict[str, list[Any]]:
+    """A list of rows: numbers or ids; a mask or a selection can only mean numbers."""
     if hasattr(value, "indices") and not callable(value.indices):
-        value = value.indices
-    entries = np.asarray(value)
+        return {"rows": np.asarray(value.indices).tolist()}
+    entries = numbers(value)
     if entries.dtype == bool:
-        entries = np.flatnonzero(entries)
+        return {"rows": np.flatnonzero(entries).tolist()}
     return entries.ravel().tolist()
+
+
+def numbers(value: Any) -> NDArray[Any]:
+    """The values as numpy has them; tensors are detached and brought to the CPU."""
+    if type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "detach"):
+        value = value.detach().cpu()
+    return np.asarray(value)
 
 
 def one_per_row(value: Any, what: str) -> list[Any]:
     """One number or text for each row."""
-    entries = np.asarray(value)
+    entries = numbers(value)
     if entries.ndim == 2 and entries.shape[1] == 1:
         entries = entries[:, 0]
     if entries.ndim != 1:
@@ -233,3 +242,8 @@ def options(**given: Any) -> list[str]:
             # One word, since a value may begin with a sign.
             words.append(f"{option}={os.fspath(value) if isinstance(value, os.PathLike) else value}")
     return words
+
+
+def words(value: Any) -> list[str]:
+    """Names: one, or several."""
+    return [value] if isinstance(value, str) else [str(each) for each in value]

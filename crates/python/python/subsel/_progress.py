@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 #: Seconds after which a run is worth a bar.
@@ -15,13 +15,20 @@ def bar(progress: bool | None) -> Bar | None:
     """A bar, unless nobody wants one. `None` shows it where there is a terminal or a notebook."""
     if progress is False or (progress is None and not (sys.stderr.isatty() or _is_notebook())):
         return None
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
+    if importlib.util.find_spec("tqdm") is None:
         if progress:
-            raise ImportError("progress=True needs tqdm: `pip install tqdm`") from None
+            raise ImportError("progress=True needs tqdm: `pip install tqdm`")
         return None
-    return Bar(tqdm)
+    return Bar()
+
+
+def tqdm() -> Any:
+    """The bar that fits; that of notebooks needs ipywidgets, and complains loudly without."""
+    if _is_notebook() and importlib.util.find_spec("ipywidgets") is not None:
+        from tqdm.notebook import tqdm as fitting
+    else:
+        from tqdm.std import tqdm as fitting
+    return fitting
 
 
 def _is_notebook() -> bool:
@@ -32,8 +39,7 @@ def _is_notebook() -> bool:
 class Bar:
     """Shows where a run is; called by the engine."""
 
-    def __init__(self, tqdm: Callable[..., Any]) -> None:
-        self._tqdm = tqdm
+    def __init__(self) -> None:
         self._bar: Any = None
         self._stage = ""
         self._began = time.monotonic()
@@ -41,9 +47,12 @@ class Bar:
     def __call__(self, stage: str, at: int, of: int) -> None:
         if time.monotonic() - self._began < PATIENCE or of == 0:
             return
-        if self._bar is None or stage != self._stage:
-            self.close()
-            self._bar = self._tqdm(total=of, desc=stage, leave=False, bar_format="{desc}: {percentage:3.0f}% {bar} {remaining}")
+        if self._bar is None:
+            self._bar = tqdm()(total=of, leave=False, bar_format="{desc}: {percentage:3.0f}% {bar} {remaining}")
+        if stage != self._stage or of != self._bar.total or at < self._bar.n:
+            # One bar for all stages: what comes anew begins at its left end.
+            self._bar.reset(total=of)
+            self._bar.set_description(stage, refresh=False)
             self._stage = stage
         self._bar.update(at - self._bar.n)
 

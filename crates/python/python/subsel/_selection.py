@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from . import _native
 from ._engine import Answer
 
+#: Notebooks align cells to the right unless each says otherwise.
+LEFT = " style='text-align:left'"
+
 #: Picks shown where a selection is displayed.
 SHOWN = 8
 
@@ -219,9 +222,9 @@ class Selection:
         names = ["rank", "row", *(["id"] if self.ids is not None else []), "score", "reason"]
         columns = self._columns()
         cells = [[_cell(columns[name][i]) for name in names] for i in range(min(SHOWN, len(self)))]
-        body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in cells)
+        body = "".join(f"<tr>{''.join(f'<td{LEFT}>{cell}</td>' for cell in row)}</tr>" for row in cells)
         more = f"<small>and {len(self) - SHOWN:,} more</small>" if len(self) > SHOWN else ""
-        title = "".join(f"<th>{name}</th>" for name in names)
+        title = "".join(f"<th{LEFT}>{name}</th>" for name in names)
         table = f"<table><thead><tr>{title}</tr></thead><tbody>{body}</tbody></table>{more}"
         return f"<div>{head}<div style='display:flex;flex-wrap:wrap;gap:1em'><div>{table}</div>{self._map()}</div></div>"
 
@@ -241,7 +244,10 @@ def _path(path: str | os.PathLike[str] | None) -> str | None:
 
 
 def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
+    if isinstance(value, float):
+        # The first pick of methods that go by distance has nothing to be far from: the largest number there is.
+        return f"{value:.5g}" if abs(value) < 1e300 else "–"
+    return html.escape(str(value))
 
 
 class Interrupted(KeyboardInterrupt):

@@ -78,7 +78,8 @@ class Tracker:
         """A score per row, so that harder rows have more; NaN for rows never seen.
 
         Args:
-            by: "forgetting", "correctness", "el2n", "el2n-sum", "aum" or "aum-prob".
+            by: "forgetting", "correctness", "el2n", "el2n-sum", "aum" (the mean margin of the label, of logits) or "aum-prob"
+                (the sum of that of probabilities, as CCS and D2 take it).
             never_learned: What forgetting says of rows never learned: "infinite" (its authors), "most" (one more than the
                 most forgotten, which other methods can take) or "zero" (DeepCore, CCS).
         """
@@ -110,7 +111,7 @@ class Tracker:
 
 
 def _whole(values: Any, what: str) -> list[int]:
-    listed = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    listed = _inputs.numbers(values)
     if listed.ndim != 1 or listed.dtype.kind not in "iu":
         raise ValueError(f"{what} must be whole numbers (batch,), got {listed.dtype} of shape {listed.shape}")
     if len(listed) and listed.min() < 0:

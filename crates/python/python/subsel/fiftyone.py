@@ -39,8 +39,8 @@ def select(
 ) -> Selection:
     """Picks `n` samples, tags them and writes their ranks and scores.
 
-    Ranks and scores are those of the last selection. Picks of an earlier one, which are the samples that have a rank, lose
-    the tag too, unless it is the `labeled_tag`; samples that somebody else tagged keep it.
+    Ranks and scores are those of the last selection. Picks of an earlier one, which are the samples that have a rank,
+    lose the tag too, unless it is the `labeled_tag`; samples that somebody else tagged keep it.
 
     Args:
         samples: A data set or a view; a view is the pool, and what is outside it is left alone.
@@ -49,8 +49,8 @@ def select(
         tag: The tag of picked samples; None for none.
         rank_field, score_field: Fields for rank (from 1) and score; None for none.
         labeled_tag: Samples with this tag are labeled already: not picked, but taken into account.
-        known: Other keyword arguments of [`subsel.select`][]; `labeled` and `exclude` may be ids of samples. Of these `labels`, `groups`, `scores`, `costs`, `probs` and
-            `logits` may be names of fields, such as "ground_truth.label".
+        known: Other keyword arguments of [`subsel.select`][]. Of these `labels`, `groups`, `scores`, `costs`, `probs`
+            and `logits` may be names of fields, such as "ground_truth.label"; `labeled` and `exclude` ids of samples.
 
     Returns:
         The selection; its `ids` are those of the samples.
@@ -143,4 +143,6 @@ def _write(
     for field, values in ((rank_field, selection.ranks.tolist()), (score_field, scores)):
         if field is not None:
             # By id, since the order of a view is its own.
-            dataset.set_values(field, {**dict.fromkeys(earlier), **dict(zip(picked, values, strict=True))}, key_field="id")
+            dataset.set_values(
+                field, {**dict.fromkeys(earlier), **dict(zip(picked, values, strict=True))}, key_field="id"
+            )

@@ -44,8 +44,8 @@ def select(
         id_column: A column of names for the rows.
         sort: Rows of the result in the order they have in `ds`, which is the fastest to read; else best first.
         return_selection: Also give the [`subsel.Selection`][], which has scores, reasons and the manifest.
-        known: Other keyword arguments of [`subsel.select`][]. Of these `labels`, `groups`, `scores`, `costs`, `probs` and
-            `logits` may be names of columns, and `labeled` and `exclude` names of columns of true and false.
+        known: Other keyword arguments of [`subsel.select`][]. Of these `labels`, `groups`, `scores`, `costs`, `probs`
+            and `logits` may be names of columns, and `labeled` and `exclude` names of columns of true and false.
 
     Returns:
         A `datasets.Dataset` of the picked rows with all columns, and the selection if asked for.
@@ -74,7 +74,9 @@ def select(
 
 def _check(ds: Any) -> None:
     if isinstance(ds, dict):
-        raise ValueError(f"ds has the splits {', '.join(map(str, ds))}: give one, such as ds[{next(iter(ds), 'train')!r}]")
+        raise ValueError(
+            f"ds has the splits {', '.join(map(str, ds))}: give one, such as ds[{next(iter(ds), 'train')!r}]"
+        )
     if not hasattr(ds, "column_names") or not hasattr(ds, "data"):
         streamed = " (a streamed one has no rows to come back to)" if type(ds).__name__ == "IterableDataset" else ""
         raise ValueError(f"ds must be a `datasets.Dataset`, got {type(ds).__name__}{streamed}")

@@ -51,8 +51,8 @@ def subset(dataset: Any, selection: Any) -> Any:
 class SelectionSampler(_data.Sampler):  # type: ignore[misc]
     """Goes through the picked rows: in rank order, or shuffled anew every epoch.
 
-    An order depends on `seed` and the epoch only: not on workers, on other random numbers or on what ran before. As with
-    the distributed sampler of PyTorch, epochs differ once `set_epoch` is called before each.
+    An order depends on `seed` and the epoch only: not on workers, on other random numbers or on what ran before. As
+    with the distributed sampler of PyTorch, epochs differ once `set_epoch` is called before each.
 
     Args:
         selection: A selection, row numbers or a mask.

@@ -16,8 +16,7 @@ torch = pytest.importorskip("torch")
 image_of = pytest.importorskip("PIL.Image")
 
 import subsel  # noqa: E402
-from subsel import _embed  # noqa: E402
-from subsel._embed import embed  # noqa: E402
+from subsel._embed import _models, embed  # noqa: E402
 
 WORDS = "the cat sat on a mat and looked at two small dogs that did not see it".split()
 
@@ -131,14 +130,14 @@ def test_the_cache_goes_by_content_and_weights(timm_model: str, files: list[Path
     rows = embed(files, timm_model, device="cpu", cache=tmp_path / "cache", batch_size=4)
     assert np.array_equal(rows, embed(files, timm_model, device="cpu", batch_size=4))
     computed: list[int] = []
-    original = _embed._Model.rows
+    original = _models._Model.rows
 
     def counting(self: Any, batch: list[Any]) -> Any:
         computed.append(len(batch))
         return original(self, batch)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_embed._Model, "rows", counting)
+        patch.setattr(_models._Model, "rows", counting)
         moved = tmp_path / "moved.png"
         moved.write_bytes(files[3].read_bytes())
         again = embed([moved, *files], timm_model, device="cpu", cache=tmp_path / "cache", batch_size=5)
@@ -166,13 +165,20 @@ def tokenizer() -> Any:
     transformers = pytest.importorskip("transformers")
     tokenizers = pytest.importorskip("tokenizers")
     names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *dict.fromkeys(WORDS)]
-    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({name: at for at, name in enumerate(names)}, unk_token="[UNK]"))
+    words = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel({name: at for at, name in enumerate(names)}, unk_token="[UNK]")
+    )
     words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     words.post_processor = tokenizers.processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", model_max_length=8
+        tokenizer_object=words,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        model_max_length=8,
     )
 
 
@@ -208,7 +214,9 @@ def test_texts_are_the_mean_of_their_tokens(tokenizer: Any, texts: list[str], tm
     with pytest.raises(ValueError, match=r"item 1 \(`a.txt`\) must be text, got PosixPath"):
         embed(["a", Path("a.txt")], name)
     cached = embed(texts, name, device="cpu", cache=tmp_path / "cache")
-    assert np.array_equal(cached, rows) and np.array_equal(embed(texts, name, device="cpu", cache=tmp_path / "cache"), rows)
+    assert np.array_equal(cached, rows) and np.array_equal(
+        embed(texts, name, device="cpu", cache=tmp_path / "cache"), rows
+    )
 
 
 def test_texts_beyond_the_model_are_cut_where_the_tokenizer_has_no_limit(tokenizer: Any, tmp_path: Path) -> None:
@@ -238,7 +246,9 @@ def test_a_causal_model_needs_no_token_for_padding(tokenizer: Any, texts: list[s
 def test_an_encoder_and_decoder_gives_what_the_encoder_says(tokenizer: Any, texts: list[str], tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(3)
-    config = transformers.T5Config(vocab_size=30, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2, decoder_start_token_id=0)
+    config = transformers.T5Config(
+        vocab_size=30, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2, decoder_start_token_id=0
+    )
     name = saved(transformers.T5Model(config), tmp_path / "t5", tokenizer)
     rows = embed(texts, name, device="cpu")
     assert rows.shape == (11, 16) and near(rows, embed(texts, name, device="cpu", batch_size=1))
@@ -284,7 +294,9 @@ def test_other_weights_that_lack_are_warned_of(images: list[Any], tmp_path: Path
     weights = safetensors.load_file(file)
     gone = next(each for each in weights if each.startswith("layernorm"))
     safetensors.save_file({each: value for each, value in weights.items() if each != gone}, file, {"format": "pt"})
-    with pytest.warns(subsel.SubselWarning, match="has no weights for 1 parts of its model, which are random: layernorm"):
+    with pytest.warns(
+        subsel.SubselWarning, match="has no weights for 1 parts of its model, which are random: layernorm"
+    ):
         embed(images, name, device="cpu")
 
 
@@ -305,18 +317,30 @@ def test_a_model_of_masked_images_sees_all_of_them(images: list[Any], tmp_path: 
     assert near(embed(images, name, device="cpu"), embed(images, name, device="cpu"))
 
 
-def test_a_model_of_both_takes_text_as_text(tokenizer: Any, texts: list[str], images: list[Any], files: list[Path], tmp_path: Path) -> None:
+def test_a_model_of_both_takes_text_as_text(
+    tokenizer: Any, texts: list[str], images: list[Any], files: list[Path], tmp_path: Path
+) -> None:
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(6)
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     config = transformers.CLIPConfig(
-        text_config={**sizes, "vocab_size": 30, "max_position_embeddings": 40, "eos_token_id": 3, "bos_token_id": 2, "pad_token_id": 0},
+        text_config={
+            **sizes,
+            "vocab_size": 30,
+            "max_position_embeddings": 40,
+            "eos_token_id": 3,
+            "bos_token_id": 2,
+            "pad_token_id": 0,
+        },
         vision_config={**sizes, "image_size": 32, "patch_size": 16},
         projection_dim=12,
     )
     size = {"height": 32, "width": 32}
     name = saved(
-        transformers.CLIPModel(config), tmp_path / "clip", tokenizer, transformers.CLIPImageProcessor(size=size, do_center_crop=False)
+        transformers.CLIPModel(config),
+        tmp_path / "clip",
+        tokenizer,
+        transformers.CLIPImageProcessor(size=size, do_center_crop=False),
     )
     of_texts, of_images = embed(texts, name, device="cpu"), embed(images, name, device="cpu")
     assert of_texts.shape == of_images.shape == (11, 12)
@@ -328,10 +352,10 @@ def test_a_model_of_both_takes_text_as_text(tokenizer: Any, texts: list[str], im
 
 def test_a_model_of_sound_is_refused(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
-    config = transformers.Wav2Vec2Config(
-        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, conv_dim=(8,), conv_stride=(2,),
-        conv_kernel=(2,), num_feat_extract_layers=1, num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2,
-    )  # fmt: skip
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    convolutions = {"conv_dim": (8,), "conv_stride": (2,), "conv_kernel": (2,), "num_feat_extract_layers": 1}
+    positions = {"num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2}
+    config = transformers.Wav2Vec2Config(**sizes, **convolutions, **positions)
     with pytest.raises(ValueError, match="takes `input_values`, neither images nor texts"):
         embed(["a"], saved(transformers.Wav2Vec2Model(config), tmp_path / "sound"), device="cpu")
 

@@ -89,7 +89,10 @@ def test_rows_are_those_of_the_data_set_as_it_is(ds: Any) -> None:
         assert rows(picked) == at[np.sort(expected.indices)].tolist(), name
         # Again of what came back, which has a list of rows itself.
         inner = rows(select(picked, 5, "k-center"))
-        assert inner == at[np.sort(expected.indices)][np.sort(subsel.select(X[rows(picked)], 5, "k-center").indices)].tolist()
+        assert (
+            inner
+            == at[np.sort(expected.indices)][np.sort(subsel.select(X[rows(picked)], 5, "k-center").indices)].tolist()
+        )
 
 
 @pytest.mark.parametrize("form", ["numpy", "torch", "arrow", "pandas"])
@@ -130,7 +133,11 @@ def test_columns_tell_of_rows(ds: Any) -> None:
     known: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         ("k-center", {"labels": "label", "balance": "label"}, {"labels": at % 3, "balance": "label"}),
         ("k-center", {"groups": "kind", "per_group": 4}, {"groups": [int(row) % 2 for row in at], "per_group": 4}),
-        ("k-center", {"labels": "kind", "quota": "label=a:2..3"}, {"labels": ["ab"[row % 2] for row in at], "quota": "label=a:2..3"}),
+        (
+            "k-center",
+            {"labels": "kind", "quota": "label=a:2..3"},
+            {"labels": ["ab"[row % 2] for row in at], "quota": "label=a:2..3"},
+        ),
         ("ccs", {"scores": "weight"}, {"scores": 1.0 + at % 5}),
         ("k-center", {"costs": "weight", "cost_budget": 20}, {"costs": 1.0 + at % 5, "cost_budget": 20}),
         ("k-center", {"labeled": "done"}, {"labeled": at < 20}),
@@ -153,8 +160,10 @@ def test_columns_tell_of_rows_that_have_names(ds: Any, names: str) -> None:
     named = ds.add_column("number", [(at * 7) % N for at in range(N)]).shuffle(seed=5)
     at = np.array(rows(named))
     for what in ("labeled", "exclude"):
-        _, selection = select(named, 8, "k-center", id_column=names, return_selection=True, **{what: "done"})
-        assert selection == subsel.select(X[at], 8, "k-center", **{what: at < 20})
+        by_column: dict[str, Any] = {what: "done"}
+        by_value: dict[str, Any] = {what: at < 20}
+        _, selection = select(named, 8, "k-center", id_column=names, return_selection=True, **by_column)
+        assert selection == subsel.select(X[at], 8, "k-center", **by_value)
 
 
 def test_text_that_is_no_column_is_a_file(ds: Any, tmp_path: Path) -> None:
@@ -196,7 +205,9 @@ def test_rows_without_an_embedding_are_refused() -> None:
 
 
 def test_embeddings_are_added_to_a_data_set() -> None:
-    plain = datasets.Dataset.from_dict({"text": [f"text {at}" for at in range(40)], "name": [f"row-{at}" for at in range(40)]})
+    plain = datasets.Dataset.from_dict(
+        {"text": [f"text {at}" for at in range(40)], "name": [f"row-{at}" for at in range(40)]}
+    )
     from subsel._embed import embed
 
     rows_of = embed(plain["text"], lambda texts: [[float(text.split()[1]), 1.0] for text in texts], batch_size=7)

@@ -88,8 +88,10 @@ def test_what_is_known_may_be_tensors(X: Any) -> None:
     y = np.arange(300) % 4
     logits = np.random.default_rng(1).normal(size=(300, 4)).astype(np.float32)
     costs = np.linspace(1, 2, 300)
-    numpy = {"labels": y, "labeled": np.arange(5), "logits": logits, "costs": costs, "cost_budget": 30}
-    tensors = {name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for name, value in numpy.items()}
+    numpy: dict[str, Any] = {"labels": y, "labeled": np.arange(5), "logits": logits, "costs": costs, "cost_budget": 30}
+    tensors: dict[str, Any] = {
+        name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for name, value in numpy.items()
+    }
     tensors["logits"].requires_grad_()
     for method in ("u-herding", "k-center"):
         assert subsel.select(torch.from_numpy(X), 20, method, **tensors) == subsel.select(X, 20, method, **numpy)

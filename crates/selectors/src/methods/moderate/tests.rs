@@ -102,6 +102,7 @@ fn columns_come_in_stripes_as_memory_allows() {
         threads: 2,
         block_rows: 2048,
         cache_bytes: 0,
+        lies_in_memory: false,
         fast_codes: true,
     };
     assert_eq!(medians::passes(&shape), 16.0);

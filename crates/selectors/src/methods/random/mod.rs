@@ -98,7 +98,6 @@ pub(crate) fn fill(
     if before == budget {
         return Ok(());
     }
-    ctx.warn(format!("after {before} picks {why}: the rest was drawn uniformly"));
     let mut taken = vec![false; pool.len()];
     picks.iter().for_each(|pick| taken[pick.row] = true);
     let rest = pool.candidates().filter(|row| !taken[*row]);
@@ -108,6 +107,10 @@ pub(crate) fn fill(
             picks.push(Pick::new(row, 0.0, Reason::Fill));
         }
     }
-    ctx.record("filled_at_random", picks.len() - before);
+    // Where the rules of the run refuse every row, it ends for another reason, which they tell.
+    if picks.len() > before {
+        ctx.warn(format!("after {before} picks {why}: the rest was drawn uniformly"));
+        ctx.record("filled_at_random", picks.len() - before);
+    }
     Ok(())
 }
