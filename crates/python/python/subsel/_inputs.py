@@ -155,6 +155,12 @@ def rows(value: Any) -> list[Any] | dict[str, list[Any]]:
     return entries.ravel().tolist()
 
 
+def row_list(value: Any) -> list[Any]:
+    """The same as a plain list."""
+    listed = rows(value)
+    return listed["rows"] if isinstance(listed, dict) else listed
+
+
 def numbers(value: Any) -> NDArray[Any]:
     """The values as numpy has them; tensors are detached and brought to the CPU."""
     if type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "detach"):

@@ -81,7 +81,7 @@ def _as_ids(value: Any, ids: list[str], what: str) -> list[Any]:
     """Rows as ids, which an earlier selection of another view has right too."""
     if isinstance(value, Selection) and value.ids is not None:
         return list(value.ids)
-    rows = _inputs.rows(value)
+    rows = _inputs.row_list(value)
     wrong = next((row for row in rows if isinstance(row, int) and not 0 <= row < len(ids)), None)
     if wrong is not None:
         raise ValueError(f"{what}: there is no row {wrong} in {len(ids)} samples")

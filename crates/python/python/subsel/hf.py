@@ -62,9 +62,6 @@ def select(
         # Anything else that is text names a file, as it does elsewhere.
         if isinstance(name, str) and (name in ds.column_names or not os.path.exists(name)):
             values = _column(ds, name, what)
-            if what in ("labeled", "exclude") and id_column is not None:
-                values = columns[id_column].filter(values)
-                known["labeled_by"] = known.get("labeled_by") or "id"
             known[what] = pa.table({name: values}) if what in ("probs", "logits") else values
     selection = _calls.select(pa.table(columns), n, method, column=column, id_column=id_column, **known)
     rows = np.sort(selection.indices) if sort else selection.indices

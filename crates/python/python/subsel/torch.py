@@ -82,7 +82,7 @@ class SelectionSampler(_data.Sampler):  # type: ignore[misc]
 
 
 def _rows(selection: Any) -> NDArray[np.int64]:
-    rows = np.asarray(_inputs.rows(selection))
+    rows = np.asarray(_inputs.row_list(selection))
     if len(rows) == 0:
         return rows.astype(np.int64)
     if rows.dtype.kind not in "iu":
