@@ -12,8 +12,8 @@ use subsel_formats::{Column, PicksTable};
 use subsel_metrics::compare::{Cell, Watch};
 
 use crate::args::{
-    AdviseArgs, CompareArgs, DedupArgs, InspectArgs, JudgeArgs, KnownArgs, PlanArgs, ReadArgs, ScoreArgs, SelectArgs,
-    options,
+    AdviseArgs, CompareArgs, DedupArgs, InspectArgs, JudgeArgs, KnownArgs, PlanArgs, ReadArgs, RunArgs, ScoreArgs,
+    SelectArgs, options,
 };
 use crate::failure::Failure;
 use crate::input::{Inputs, Loaded, Request, load};
@@ -36,6 +36,18 @@ enum Asked {
     Plan(Box<PlanArgs>),
     Advise(Box<AdviseArgs>),
     Inspect(Box<InspectArgs>),
+}
+
+/// The options of a command, and the context that they ask for.
+fn asked<A: clap::Args>(
+    command: &'static str,
+    words: &[String],
+    asked: fn(Box<A>) -> Asked,
+    run: fn(&A) -> &RunArgs,
+) -> Result<(Asked, Context), Failure> {
+    let args: A = options(command, words)?;
+    let ctx = run(&args).quiet_context()?;
+    Ok((asked(Box::new(args)), ctx))
 }
 
 /// What a command answers.
@@ -69,47 +81,19 @@ impl Call {
     /// There is no such command, or an option breaks its rule.
     pub fn new(command: &str, words: &[String]) -> Result<Self, Failure> {
         let (asked, ctx) = match command {
-            "select" => {
-                let args: SelectArgs = options("select", words)?;
-                let ctx = args.run.quiet_context()?;
-                (Asked::Select(args.into()), ctx)
-            }
-            "score" => {
-                let args: ScoreArgs = options("score", words)?;
-                let ctx = args.run.quiet_context()?;
-                (Asked::Score(args.into()), ctx)
-            }
-            "dedup" => {
-                let args: DedupArgs = options("dedup", words)?;
-                let ctx = args.run.quiet_context()?;
-                (Asked::Dedup(args.into()), ctx)
-            }
-            "judge" => {
-                let args: JudgeArgs = options("judge", words)?;
-                let ctx = args.run.quiet_context()?;
-                (Asked::Judge(args.into()), ctx)
-            }
-            "compare" => {
-                let args: CompareArgs = options("compare", words)?;
-                let ctx = args.run.quiet_context()?;
-                (Asked::Compare(args.into()), ctx)
-            }
-            "plan" => {
-                let args: PlanArgs = options("plan", words)?;
-                let ctx = args.run.quiet_context()?;
-                (Asked::Plan(args.into()), ctx)
-            }
-            "advise" => {
-                let args: AdviseArgs = options("advise", words)?;
-                let ctx = args.run.quiet_context()?;
-                (Asked::Advise(args.into()), ctx)
-            }
+            "select" => asked("select", words, Asked::Select, |args| &args.run),
+            "score" => asked("score", words, Asked::Score, |args| &args.run),
+            "dedup" => asked("dedup", words, Asked::Dedup, |args| &args.run),
+            "judge" => asked("judge", words, Asked::Judge, |args| &args.run),
+            "compare" => asked("compare", words, Asked::Compare, |args| &args.run),
+            "plan" => asked("plan", words, Asked::Plan, |args| &args.run),
+            "advise" => asked("advise", words, Asked::Advise, |args| &args.run),
             "inspect" => {
                 let args: InspectArgs = options("inspect", words)?;
-                (Asked::Inspect(args.into()), run::quiet_context(0, None, None)?)
+                Ok((Asked::Inspect(args.into()), run::quiet_context(0, None, None)?))
             }
-            other => return Err(Failure::usage(format!("`{other}` is not a command that can be called"))),
-        };
+            other => Err(Failure::usage(format!("`{other}` is not a command that can be called"))),
+        }?;
         Ok(Call { asked, ctx, progress: None })
     }
 

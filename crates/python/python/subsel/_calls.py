@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import os
 import tempfile
@@ -273,7 +274,7 @@ class Report:
 
     def __init__(self, answer: Answer) -> None:
         self.report: Any = answer.report
-        self.text = answer.text
+        self.text = answer.text.strip("\n")
         self.notes = answer.notes
 
     def __getitem__(self, name: str) -> Any:
@@ -284,6 +285,10 @@ class Report:
 
     def __repr__(self) -> str:
         return self.text
+
+    def _repr_html_(self) -> str:
+        # Tables are wide, and notebooks would wrap their lines.
+        return f"<pre style='white-space:pre;overflow-x:auto'>{html.escape(self.text)}</pre>"
 
 
 class Judgment(Report):
@@ -388,8 +393,7 @@ class Comparison(Report):
         """A pandas DataFrame: for each judge, method and budget the mean, its difference to random and a verdict."""
         import pandas as pd
 
-        frame = pd.json_normalize(self.report["entries"], sep="_")
-        return frame
+        return pd.json_normalize(self.report["entries"], sep="_")
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the page with the curves."""
