@@ -1,9 +1,9 @@
 //! The program `subsel`: flags and messages over the library of the same name; and [`Call`], its commands for other
 //! programs, such as the Python package.
 //!
-//! One file per subcommand. What they share: [`args`] (what a user types), [`input`] (the pool and its side files),
-//! [`run`] (a selection with its memory limit, progress and interruption), [`output`] and [`manifest`] (what is
-//! written), [`messages`] (what is said).
+//! One file per subcommand. What they share: `args` (what a user types), `input` (the pool and its side files),
+//! `run` (a selection with its memory limit, progress and interruption), `output` and `manifest` (what is
+//! written), `messages` (what is said).
 
 mod advise;
 mod args;
