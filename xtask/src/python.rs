@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::steps::Steps;
-use crate::{command, root, target_dir};
+use crate::{command, root, succeeds, target_dir};
 
 /// What the quick tests need, and what those beside the real packages of others need too.
 const NEEDED: &str = "crates/python/tests/requirements.txt";
@@ -20,8 +20,12 @@ pub(crate) fn test(steps: &mut Steps, integrations: bool) {
     let Some(version) = version("python3") else {
         return steps.skip(NAME, "there is no Python 3.10 or later with `venv`, called `python3`");
     };
+    let place = target_dir().join("python-test");
+    if !place.exists() && !reaches_registry() {
+        return steps.skip(NAME, "pip reaches no registry to install what its tests need");
+    }
     let wheels = target_dir().join("wheels");
-    let Some(python) = environment(steps, "python3", &target_dir().join("python-test"), NEEDED) else { return };
+    let Some(python) = environment(steps, "python3", &place, NEEDED) else { return };
     // Wheels of earlier builds are not what is to be tested.
     let _ = std::fs::remove_dir_all(&wheels);
     let mut build = pip(&python, &["wheel", "--quiet", "--no-deps", "."]);
@@ -83,6 +87,16 @@ fn environment(steps: &mut Steps, interpreter: &str, place: &Path, requirements:
     Some(python)
 }
 
+/// Whether a package of a few kilobytes can be had: without a registry within reach there is nothing to test with, which is
+/// no fault of the package.
+fn reaches_registry() -> bool {
+    let place = std::env::temp_dir().join(format!("subsel-probe-{}", std::process::id()));
+    let dest = place.display().to_string();
+    let found = succeeds("python3", &["-m", "pip", "download", "--quiet", "--no-deps", "--dest", &dest, "iniconfig"]);
+    let _ = std::fs::remove_dir_all(place);
+    found
+}
+
 fn pip(python: &Path, args: &[&str]) -> Command {
     let mut pip = command(&python.display().to_string(), &["-m", "pip", "--disable-pip-version-check"]);
     pip.args(args);
@@ -91,7 +105,7 @@ fn pip(python: &Path, args: &[&str]) -> Command {
 
 /// The version of an interpreter that is recent enough, such as `3.11`.
 fn version(interpreter: &str) -> Option<String> {
-    let code = "import sys, venv; assert sys.version_info >= (3, 10); print('%d.%d' % sys.version_info[:2])";
+    let code = "import sys, venv, ensurepip; assert sys.version_info >= (3, 10); print('%d.%d' % sys.version_info[:2])";
     let output = command(interpreter, &["-c", code]).output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
