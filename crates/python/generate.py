@@ -6,12 +6,12 @@ A test fails where what is written differs from what the list says.
 from __future__ import annotations
 
 import json
-import keyword
 import textwrap
 from pathlib import Path
 from typing import Any
 
 from subsel import _native
+from subsel._base import RENAMED
 
 TARGET = Path(__file__).parent / "python" / "subsel" / "_methods.py"
 
@@ -37,7 +37,7 @@ def class_name(name: str) -> str:
 
 def argument(name: str) -> str:
     """A parameter's name in Python, where `lambda` is taken."""
-    return f"{name}_" if keyword.iskeyword(name) else name
+    return next((ours for ours, theirs in RENAMED.items() if theirs == name), name)
 
 
 def annotation(default: Any) -> str:

@@ -46,7 +46,7 @@ def test_types_are_right() -> None:
 
 def test_types_are_right_for_pyright() -> None:
     pytest.importorskip("pyright")
-    check("pyright", str(HERE / "typed.py"))
+    check("pyright", "--pythonpath", sys.executable, str(HERE / "typed.py"))
 
 
 def test_what_is_checked_for_types_also_runs() -> None:

@@ -15,6 +15,9 @@ from ._selection import Selection
 
 Self = TypeVar("Self", bound="Method")
 
+#: Settings whose names Python has taken. (With an underscore at its end, scikit-learn would hold one for fitted.)
+RENAMED = {"lam": "lambda"}
+
 #: Parameters of every method that are not settings of the algorithm.
 _COMMON = ("n", "seed", "random_state")
 
@@ -64,9 +67,8 @@ class Method:
         return {name: getattr(self, name) for name in self._parameters() if name not in _COMMON}
 
     def _text(self) -> str:
-        # `lambda_` is `lambda`, which Python has taken.
-        given = ((name.rstrip("_"), value) for name, value in self._settings().items() if value is not None)
-        settings = [f"{name}={_text(value)}" for name, value in given]
+        given = ((name, value) for name, value in self._settings().items() if value is not None)
+        settings = [f"{RENAMED.get(name, name)}={_text(value)}" for name, value in given]
         return f"{self._name}:{','.join(settings)}" if settings else self._name
 
     @property

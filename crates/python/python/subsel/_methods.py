@@ -997,7 +997,7 @@ class GraphCut(Method):
     Args:
         similarity: shifted, cosine or rbf; of two rows: (1 + cosine)/2, the cosine, or exp(-(distance/width)^2)
         width: a distance above 0; of rbf
-        lambda_: a number, 0 or more; how much likeness among picks costs; up to 0.5 a pick never lowers the sum of
+        lam: a number, 0 or more; how much likeness among picks costs; up to 0.5 a pick never lowers the sum of
         similarities of 0 or more
         n: How many rows, for `fit`: a count, a share, or text such as "5%".
         seed: Seed of every random decision; `random_state` is the same.
@@ -1010,14 +1010,14 @@ class GraphCut(Method):
         *,
         similarity: str | float = 'shifted',
         width: float | str = 1.0,
-        lambda_: float | str = 0.5,
+        lam: float | str = 0.5,
         n: int | float | str | None = None,
         seed: int | None = None,
         random_state: Any = None,
     ) -> None:
         self.similarity = similarity
         self.width = width
-        self.lambda_ = lambda_
+        self.lam = lam
         self.n = n
         self.seed = seed
         self.random_state = random_state
