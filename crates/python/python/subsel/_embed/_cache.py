@@ -8,6 +8,7 @@ import os
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,8 @@ class _Store:
         self._new: list[tuple[list[bytes], NDArray[np.float32]]] = []
         self._began = time.monotonic()
         self._files: list[tuple[Path, int]] = []
-        keys, places = [np.empty((0, DIGEST_BYTES), np.uint8)], [np.empty((0, 2), np.int64)]
+        keys: list[NDArray[np.uint8]] = [np.empty((0, DIGEST_BYTES), np.uint8)]
+        places: list[NDArray[np.int64]] = [np.empty((0, 2), np.int64)]
         for file in sorted(self._directory.glob("*.rows")):
             try:
                 found, offset = _kept_keys(file)
@@ -121,8 +123,10 @@ def _kept_rows(path: Path, offset: int) -> NDArray[np.float32]:
     """Rows in a file of the cache, mapped."""
     with open(path, "rb") as file:
         file.seek(offset)
-        np.lib.format.read_magic(file)
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        # Older numpy has no types for these.
+        npy: Any = np.lib.format
+        npy.read_magic(file)
+        shape, _, dtype = npy.read_array_header_1_0(file)
         if dtype != np.float32 or len(shape) != 2:
             raise ValueError("no rows")
         return np.memmap(file, dtype, "r", file.tell(), shape)
