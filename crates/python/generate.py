@@ -15,7 +15,10 @@ from subsel._base import RENAMED
 
 TARGET = Path(__file__).parent / "python" / "subsel" / "_methods.py"
 
-HEAD = '''"""One class for each method. Written by `crates/python/generate.py` from the engine's list; not to be edited."""
+HEAD = '''"""One class for each method. Written by `crates/python/generate.py` from the engine's list; not to be edited.
+
+One file, however long: nobody writes it, and whoever looks a class up does so by its name.
+"""
 
 from __future__ import annotations
 

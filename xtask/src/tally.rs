@@ -34,9 +34,10 @@ impl Tally {
             let (count, word) = part.split_once(' ')?;
             let count: usize = count.parse().ok()?;
             match word {
-                "passed" | "xfailed" => tally.passed += count,
-                "failed" | "error" | "errors" => tally.failed += count,
-                "skipped" | "deselected" => tally.ignored += count,
+                "passed" => tally.passed += count,
+                // One that was expected to fail and passed is a claim that no longer holds.
+                "failed" | "error" | "errors" | "xpassed" => tally.failed += count,
+                "skipped" | "deselected" | "xfailed" => tally.ignored += count,
                 "warning" | "warnings" => {}
                 _ => return None,
             }
@@ -69,6 +70,7 @@ mod tests {
         for (line, passed, failed, ignored) in [
             ("6 failed, 27 passed, 1 warning in 3.78s", 27, 6, 0),
             ("======= 210 passed, 3 skipped, 1 error in 61.02s (0:01:01) =======", 210, 1, 3),
+            ("5 passed, 2 xfailed, 1 xpassed in 0.1s", 5, 1, 2),
         ] {
             assert_eq!(Tally::from_line(line), Some(Tally { passed, failed, ignored }));
         }

@@ -96,11 +96,6 @@ pub(crate) fn ask(args: &AdviseArgs, mut loaded: Loaded, ctx: &mut Context) -> R
 
 /// What picks by the method advised, from the same rows.
 fn command(args: &AdviseArgs, n: &str, method: &str) -> String {
-    if args.read.inputs.is_empty() {
-        // Only a program that has them in memory gives none.
-        let n = if n.parse::<usize>().is_ok() { n.to_owned() } else { format!("\"{n}\"") };
-        return format!("subsel.select(X, n={n}, method=\"{method}\")");
-    }
     let mut words = vec!["subsel".to_owned(), "select".into()];
     words.extend(args.read.inputs.iter().map(|input| shell_word(&input.display().to_string())));
     words.extend(["-n".into(), shell_word(n), "-m".into(), shell_word(method)]);

@@ -56,11 +56,7 @@ pub(crate) fn run(args: DedupArgs) -> Result<u8, Failure> {
     let mut ctx = args.run.context()?;
     let loaded = load(&request, &side, args.read.scratch.as_deref(), None)?;
     let watched = progress::watch(&mut ctx, args.say.quiet);
-    let note = |text: &str| {
-        if !args.say.quiet {
-            messages::note(text);
-        }
-    };
+    let note = messages::notes_unless(args.say.quiet);
     let Found { mut summary, duplicates, kept } = dedup(&args, loaded, &mut ctx, &note)?;
     drop(watched);
     writer.write(&duplicates)?;

@@ -205,21 +205,19 @@ pub(crate) fn load(
                 n
             }
             Role::Labeled => {
-                loaded.labeled = rows.read(role, given)?;
+                loaded.labeled = rows.read(role.name(), given)?;
                 loaded.labeled.len()
             }
             Role::Exclude => {
-                loaded.excluded = rows.read(role, given)?;
+                loaded.excluded = rows.read(role.name(), given)?;
                 loaded.excluded.len()
             }
-            // They are read where they are judged.
-            Role::Picks => continue,
         };
         // In the pool and in its checked copy; names of classes pass through memory once as text.
         loaded.known_bytes += match role {
             Role::Labels | Role::Groups => 56 * entries as u64,
             Role::Scores | Role::Costs => 24 * entries as u64,
-            Role::Labeled | Role::Exclude | Role::Ids | Role::Probs | Role::Logits | Role::Picks => 0,
+            Role::Labeled | Role::Exclude | Role::Ids | Role::Probs | Role::Logits => 0,
         };
         loaded.side_files.push(side::record(role, given, entries)?);
     }

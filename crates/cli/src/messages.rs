@@ -31,6 +31,15 @@ pub(crate) fn note(text: &str) {
     labeled("note", CYAN, text);
 }
 
+/// What says such things, unless nobody wants to hear them.
+pub(crate) fn notes_unless(quiet: bool) -> impl Fn(&str) {
+    move |text| {
+        if !quiet {
+            note(text);
+        }
+    }
+}
+
 /// Says something about the work, on stderr.
 pub(crate) fn say(text: &str) {
     // Nobody is left to tell if stderr is closed.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use subsel::Selection;
 use subsel_formats::{AtomicFile, Column, Ids, Listed, PicksTable, PicksWriter};
 
-use crate::advise::AUTO;
 use crate::args::SelectArgs;
 use crate::failure::Failure;
 use crate::input::{Loaded, Request};
@@ -76,15 +75,13 @@ impl Targets {
         Ok(Writers {
             picks: match &args.format {
                 Some(format) => {
-                    // The method is told once it is known: the evidence may choose it.
-                    let method = args.method.as_deref().unwrap_or(AUTO);
                     let settings = ToolSettings {
                         key: args.data_key.clone().or(args.texts.as_ref().map(|_| "text".into())),
                         prefix: args.data_prefix.clone(),
                         coco: args.coco.clone(),
                         images: args.images.clone(),
                     };
-                    PicksOut::Tasks(Tasks::begin(&self.output, format, method, settings, force)?.into())
+                    PicksOut::Tasks(Tasks::begin(&self.output, format, settings, force)?.into())
                 }
                 None => PicksOut::Table(begin_table(&self.output, force)?),
             },
@@ -164,7 +161,8 @@ impl Writers {
             PicksOut::Table(writer) => writer.write(&picks_table(loaded, picks, detail))?,
             PicksOut::Tasks(writer) => {
                 let all = picks.iter().flat_map(|(_, selection)| &selection.picks).cloned();
-                writer.write(tasks(&all.collect::<Vec<_>>(), loaded.ids.as_ref(), texts))?;
+                let tasks = tasks(&all.collect::<Vec<_>>(), loaded.ids.as_ref(), texts);
+                writer.write(tasks, &manifest.method.text)?;
             }
         }
         if let (Some(writer), Some(path)) = (self.rest, &targets.rest) {

@@ -235,7 +235,7 @@ fn rows(given: &Given, n: usize, ids: Option<&Ids>, by: Option<LabeledBy>) -> Re
         file.is_ok_and(|file| file.column.as_deref() == Some("row") || is_npy())
     });
     let by = if is_rows { Some(LabeledBy::Row) } else { by };
-    side::Rows { n, ids, by, column: None }.read(Role::Picks, given)
+    side::Rows { n, ids, by, column: None }.read("picks", given)
 }
 
 /// The column `budget` of a table, if it has one.

@@ -54,11 +54,7 @@ pub(crate) fn run(args: PlanArgs) -> Result<u8, Failure> {
     let (request, side) = Request::new(&args.read)?.knowing(&args.known);
     let mut ctx = args.run.context()?;
     let loaded = load(&request, &side, args.read.scratch.as_deref(), None)?;
-    let note = |text: &str| {
-        if !args.json {
-            messages::note(text);
-        }
-    };
+    let note = messages::notes_unless(args.json);
     let planned = make(&args, loaded, &mut ctx, &note)?;
     if args.json {
         messages::print_json(&planned.json())?;

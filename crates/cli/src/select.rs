@@ -58,11 +58,7 @@ pub(crate) fn run(args: SelectArgs) -> Result<u8, Failure> {
     writers.check_ids(&loaded)?;
     let texts = args.texts.as_deref().map(|path| tools::texts(path, loaded.source.n_rows())).transpose()?;
     let watched = progress::watch(&mut ctx, args.say.quiet);
-    let note = |text: &str| {
-        if !args.say.quiet {
-            messages::note(text);
-        }
-    };
+    let note = messages::notes_unless(args.say.quiet);
     let bytes = targets.rest_bytes(&loaded);
     let mut selected = select(&args, (budgets, request), loaded, (began, bytes), &mut ctx, &note)?;
     drop(watched);

@@ -39,13 +39,11 @@ pub enum Role {
     Exclude,
     /// A name per row.
     Ids,
-    /// Rows to be judged; no option has this name.
-    Picks,
 }
 
 impl Role {
     /// All there are.
-    pub const ALL: [Role; 10] = [
+    pub const ALL: [Role; 9] = [
         Role::Labeled,
         Role::Labels,
         Role::Groups,
@@ -55,7 +53,6 @@ impl Role {
         Role::Logits,
         Role::Exclude,
         Role::Ids,
-        Role::Picks,
     ];
 
     /// The name of the option.
@@ -70,7 +67,6 @@ impl Role {
             Role::Logits => "logits",
             Role::Exclude => "exclude",
             Role::Ids => "ids",
-            Role::Picks => "picks",
         }
     }
 }
@@ -88,11 +84,11 @@ pub enum Given {
 }
 
 impl Given {
-    /// What messages call it.
-    pub(crate) fn name(&self, role: Role) -> String {
+    /// What messages call it: its file, or what it is.
+    pub(crate) fn name(&self, what: &str) -> String {
         match self {
             Given::File(path) => path.display().to_string(),
-            Given::Column(_) | Given::Rows(_) | Given::Matrix(_) => role.name().into(),
+            Given::Column(_) | Given::Rows(_) | Given::Matrix(_) => what.into(),
         }
     }
 
@@ -105,7 +101,7 @@ impl Given {
     }
 
     /// A column, by preference one of these names.
-    fn column(&self, role: Role, named: Option<&str>, prefer: &[&str]) -> Result<SideFile, Failure> {
+    fn column(&self, what: &str, named: Option<&str>, prefer: &[&str]) -> Result<SideFile, Failure> {
         match self {
             Given::File(path) => {
                 let prefer = named.into_iter().chain(prefer.iter().copied()).map(str::to_owned).collect();
@@ -114,7 +110,7 @@ impl Given {
             Given::Column(values) => Ok(SideFile { column: None, values: values.clone() }),
             // The name says what they are.
             Given::Rows(rows) => Ok(SideFile { column: Some("row".into()), values: SideColumn::Ints(rows.clone()) }),
-            Given::Matrix(_) => Err(Failure::usage(format!("{} must have one axis", role.name()))),
+            Given::Matrix(_) => Err(Failure::usage(format!("{what} must have one axis"))),
         }
     }
 }
@@ -182,7 +178,7 @@ pub(crate) fn classes(role: Role, given: &Given, named: Option<&str>, n: usize) 
         Role::Groups => &["group", "groups"],
         _ => LABELS,
     };
-    let values = given.column(role, named, prefer)?.values;
+    let values = given.column(role.name(), named, prefer)?.values;
     expect_length(role, given, values.len(), n)?;
     Ok(Classes::from_names(&texts(values)))
 }
@@ -190,7 +186,7 @@ pub(crate) fn classes(role: Role, given: &Given, named: Option<&str>, n: usize) 
 /// Reads one label per row from a file that goes on beyond the rows of the pool.
 pub(crate) fn first_classes(path: &Path, named: Option<&str>, n: usize) -> Result<Classes, Failure> {
     let given = Given::File(path.to_owned());
-    let mut names = texts(given.column(Role::Labels, named, LABELS)?.values);
+    let mut names = texts(given.column(Role::Labels.name(), named, LABELS)?.values);
     if names.len() < n {
         expect_length(Role::Labels, &given, names.len(), n)?;
     }
@@ -207,7 +203,7 @@ pub(crate) fn numbers(role: Role, given: &Given, named: Option<&str>, n: usize) 
         Role::Costs => &["cost", "costs"],
         _ => &["score", "scores", "value"],
     };
-    let values = given.column(role, named, prefer)?.values;
+    let values = given.column(role.name(), named, prefer)?.values;
     expect_length(role, given, values.len(), n)?;
     match values {
         SideColumn::Floats(values) => Ok(values),
@@ -216,7 +212,7 @@ pub(crate) fn numbers(role: Role, given: &Given, named: Option<&str>, n: usize) 
             let row = values.iter().position(|text| text.trim().parse::<f64>().is_err()).unwrap_or(0);
             let message = format!(
                 "{}: {} must be numbers, that of row {row} is `{}`",
-                given.name(role),
+                given.name(role.name()),
                 role.name(),
                 values[row]
             );
@@ -287,7 +283,7 @@ fn open_matrix(
 
 /// Reads one id per row.
 pub(crate) fn ids(given: &Given, named: Option<&str>, n: usize) -> Result<Ids, Failure> {
-    let values = given.column(Role::Ids, named, &["id", "ids", "name"])?.values;
+    let values = given.column(Role::Ids.name(), named, &["id", "ids", "name"])?.values;
     expect_length(Role::Ids, given, values.len(), n)?;
     Ok(match values {
         SideColumn::Ints(ids) => Ids::Int(ids),
@@ -319,17 +315,17 @@ pub(crate) fn texts(values: SideColumn) -> Vec<String> {
 }
 
 impl Rows<'_> {
-    /// Reads a list of rows: row numbers or ids.
-    pub(crate) fn read(&self, role: Role, given: &Given) -> Result<Vec<usize>, Failure> {
+    /// Reads a list of rows: row numbers or ids. `what` they are, for messages.
+    pub(crate) fn read(&self, what: &str, given: &Given) -> Result<Vec<usize>, Failure> {
         let prefer = match (self.by, self.ids) {
             (Some(LabeledBy::Row), _) | (None, None) => ["row", "id"],
             (Some(LabeledBy::Id), _) | (None, Some(_)) => ["id", "row"],
         };
-        let file = given.column(role, self.column, &prefer)?;
+        let file = given.column(what, self.column, &prefer)?;
         if file.values.is_empty() {
             return Ok(Vec::new());
         }
-        let name = given.name(role);
+        let name = given.name(what);
         let list = List { name: &name, values: &file.values, rows: self };
         let said = match file.column.as_deref() {
             Some("row") => Some(LabeledBy::Row),
@@ -489,7 +485,7 @@ mod tests {
         let path = dir.path().join("list.txt");
         std::fs::write(&path, entries).expect("the list is written");
         let rows = Rows { n: 5, ids: ids.as_ref(), by, column: None };
-        rows.read(Role::Labeled, &Given::File(path))
+        rows.read("labeled", &Given::File(path))
             .map_err(|failure| failure.message.replace(&format!("{}/", dir.path().display()), ""))
     }
 

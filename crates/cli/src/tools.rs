@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use subsel::{Classes, Pick};
 use subsel_formats::{
-    Annotated, Ids, SideOptions, Task, ToolFormat, ToolOptions, ToolWriter, image_size, read_annotations, read_column,
+    Annotated, Ids, SideColumn, SideOptions, Task, ToolFormat, ToolOptions, ToolWriter, image_size, read_annotations,
+    read_column,
 };
 
+use crate::args::LabeledBy;
 use crate::failure::Failure;
 use crate::messages::count;
+use crate::side::{self, Given};
 
 /// Options of the tools.
 #[derive(Clone, Debug, Default)]
@@ -31,17 +34,11 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Begins the file for picks by `method`.
+    /// Begins the file.
     ///
     /// # Errors
     /// A name that is no tool, options that the tool has no use for, and whatever keeps the file from being begun.
-    pub fn begin(
-        path: &Path,
-        format: &str,
-        method: &str,
-        settings: ToolSettings,
-        force: bool,
-    ) -> Result<Self, Failure> {
+    pub fn begin(path: &Path, format: &str, settings: ToolSettings, force: bool) -> Result<Self, Failure> {
         let format: ToolFormat = format.parse()?;
         let ToolSettings { key, prefix, coco, images } = settings;
         let is = |tool: ToolFormat| format == tool;
@@ -63,8 +60,8 @@ impl Tasks {
             key: key.unwrap_or(defaults.key),
             prefix: prefix.unwrap_or_default(),
             coco,
-            method: method.into(),
             version: env!("CARGO_PKG_VERSION").into(),
+            ..defaults
         };
         Ok(Tasks { writer: ToolWriter::create(path, format, options, force)?, format, images })
     }
@@ -77,11 +74,11 @@ impl Tasks {
         Ok(self.writer.check_ids(ids)?)
     }
 
-    /// Writes the tasks; those of CVAT with the sizes of their images.
+    /// Writes the tasks, which `method` picked; those of CVAT with the sizes of their images.
     ///
     /// # Errors
     /// An image that is not there or is neither PNG nor JPEG; an id that the COCO file lacks; writing.
-    pub fn write(self, mut tasks: Vec<Task>) -> Result<(), Failure> {
+    pub fn write(self, mut tasks: Vec<Task>, method: &str) -> Result<(), Failure> {
         if self.format == ToolFormat::Cvat {
             let dir = self.images.unwrap_or_default();
             for task in &mut tasks {
@@ -90,7 +87,7 @@ impl Tasks {
                 }
             }
         }
-        Ok(self.writer.write(&tasks)?)
+        Ok(self.writer.by(method).write(&tasks)?)
     }
 }
 
@@ -111,7 +108,7 @@ pub(crate) fn tasks(picks: &[Pick], ids: Option<&Ids>, texts: Option<&[String]>)
 /// Texts, one per row of a pool of `n`.
 pub(crate) fn texts(path: &Path, n: usize) -> Result<Vec<String>, Failure> {
     let options = SideOptions { column: None, prefer: vec!["text".into()] };
-    let texts = crate::side::texts(read_column(path, &options)?.values);
+    let texts = side::texts(read_column(path, &options)?.values);
     match texts.len() == n {
         true => Ok(texts),
         false => {
@@ -130,7 +127,7 @@ pub(crate) fn classes(
 ) -> Result<(Classes, usize), Failure> {
     let annotated = read_annotations(path)?;
     let labels = annotated.labels(column)?;
-    let rows = rows(path, &annotated, n, ids)?;
+    let rows = rows(path, annotated, n, ids)?;
     let mut names = vec![String::new(); n];
     let mut known = 0;
     for (row, label) in rows.into_iter().zip(labels) {
@@ -142,30 +139,15 @@ pub(crate) fn classes(
     Ok((Classes::from_names(&names), known))
 }
 
-/// The rows of the pool that annotations are of.
-fn rows(path: &Path, annotated: &Annotated, n: usize, ids: Option<&Ids>) -> Result<Vec<usize>, Failure> {
-    let beyond = |what: String| Failure::new(format!("{} labels {what}, which the pool does not have", path.display()));
-    match (ids, &annotated.ids, &annotated.numbers, &annotated.rows) {
-        (Some(Ids::Text(known)), Some(found), ..) => {
-            let places: std::collections::HashMap<&str, usize> =
-                known.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
-            let row = |id: &String| places.get(id.as_str()).copied().ok_or_else(|| beyond(format!("id `{id}`")));
-            found.iter().map(row).collect()
-        }
-        (Some(Ids::Int(known)), _, Some(found), _) => {
-            let places: std::collections::HashMap<i64, usize> =
-                known.iter().enumerate().map(|(row, id)| (*id, row)).collect();
-            let row = |id: &i64| places.get(id).copied().ok_or_else(|| beyond(format!("id {id}")));
-            found.iter().map(row).collect()
-        }
-        (_, _, _, Some(found)) => {
-            let row = |row: &i64| {
-                let place = usize::try_from(*row).ok().filter(|row| *row < n);
-                place.ok_or_else(|| beyond(format!("row {row}")))
-            };
-            found.iter().map(row).collect()
-        }
-        _ => Err(Failure::new(format!("{} names its items by id, and the pool has no ids", path.display()))
-            .hint("`--ids FILE` or `--id-column NAME` gives them")),
-    }
+/// The rows of the pool that annotations are of: by the ids that the pool has, else by the rows that tasks of ours carry.
+fn rows(path: &Path, annotated: Annotated, n: usize, ids: Option<&Ids>) -> Result<Vec<usize>, Failure> {
+    let (given, by) = match (ids, annotated.ids, annotated.numbers, annotated.rows) {
+        (Some(Ids::Text(_)), Some(found), ..) => (Given::Column(SideColumn::Texts(found)), LabeledBy::Id),
+        (Some(Ids::Int(_)), _, Some(found), _) => (Given::Column(SideColumn::Ints(found)), LabeledBy::Id),
+        (_, _, _, Some(found)) => (Given::Rows(found), LabeledBy::Row),
+        (_, Some(found), ..) => (Given::Column(SideColumn::Texts(found)), LabeledBy::Id),
+        _ => return Err(Failure::new(format!("{} names neither rows nor ids", path.display()))),
+    };
+    let list = side::Rows { n, ids, by: Some(by), column: None };
+    list.read(&path.display().to_string(), &given)
 }

@@ -9,7 +9,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pyo3::exceptions::{PyKeyError, PyRuntimeError};
+use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use subsel_cli::{Answer, Call, Failure, Inputs, Role, Tasks, ToolSettings};
@@ -71,8 +71,10 @@ pub(crate) fn call<'py>(
                 if let Err(interrupt) = told() {
                     cancel.store(true, Ordering::Relaxed);
                     // What is whole by then is handed over; a run that does not stop in time ends by itself, unheard.
-                    match wait(PATIENCE) {
-                        Ok(Ok(Ok(answer))) if !answer.complete => return answered(py, answer),
+                    let outcome = wait(PATIENCE);
+                    let is_ctrl_c = interrupt.is_instance_of::<PyKeyboardInterrupt>(py);
+                    match outcome {
+                        Ok(Ok(Ok(answer))) if is_ctrl_c && !answer.complete => return answered(py, answer),
                         _ => return Err(interrupt),
                     }
                 }
@@ -101,8 +103,8 @@ fn inputs(
         }
         let values = given(&values, &name)?;
         match Role::ALL.iter().find(|role| role.name() == name) {
-            Some(Role::Picks) => inputs.picks = Some(values),
             Some(role) => inputs.side.push((*role, values)),
+            None if name == "picks" => inputs.picks = Some(values),
             None => return Err(PyKeyError::new_err(name)),
         }
     }
@@ -116,7 +118,7 @@ fn answered(py: Python<'_>, answer: Answer) -> PyResult<Bound<'_, PyDict>> {
     let dict = PyDict::new(py);
     let all_in_python = |texts: Vec<String>| texts.iter().map(|text| in_python(text)).collect::<Vec<_>>();
     dict.set_item("json", answer.json)?;
-    dict.set_item("text", in_python(&answer.text))?;
+    dict.set_item("text", answer.text)?;
     dict.set_item("table", Table::new(answer.table, answer.picks))?;
     let kept: Vec<u64> = answer.kept.iter().map(|row| *row as u64).collect();
     dict.set_item("kept", bytes(py, &kept))?;
@@ -168,7 +170,7 @@ pub(crate) fn export(
     };
     let tasks: Vec<Task> = tasks.into_iter().enumerate().map(task).collect();
     let settings = ToolSettings { key, prefix, coco, images };
-    let write = || Tasks::begin(&path, format, method, settings, force)?.write(tasks);
+    let write = || Tasks::begin(&path, format, settings, force)?.write(tasks, method);
     py.detach(write).map_err(raised)
 }
 

@@ -78,7 +78,7 @@ impl Table {
         self.columns.keys().cloned().collect()
     }
 
-    /// A column: its type (`u8`, `i8`, `f8` bytes, `text` or `json` lists) and its values.
+    /// A column: its type (`u8`, `i8` or `f8` bytes, or a list of `text`) and its values.
     fn column<'py>(&self, py: Python<'py>, name: &str) -> PyResult<(&'static str, Bound<'py, PyAny>)> {
         let column = self.columns.get(name).ok_or_else(|| PyKeyError::new_err(name.to_owned()))?;
         Ok(match column {

@@ -1,7 +1,7 @@
 //! Failures of the program as Python has them: options of the command line become keyword arguments.
 
-use pyo3::PyErr;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyOSError, PyValueError};
+use pyo3::prelude::*;
 use subsel_cli::{Failure, Kind};
 
 /// The exception of a failure, with its remedy.
@@ -22,6 +22,7 @@ pub(crate) fn raised(failure: Failure) -> PyErr {
 
 /// A message with options as keyword arguments: `--max-memory 8GB` is `max_memory=`, `-n` is `n=`, `subsel plan` is
 /// `subsel.plan()`.
+#[pyfunction]
 pub(crate) fn in_python(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

@@ -26,6 +26,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(listed::methods, module)?)?;
     module.add_function(wrap_pyfunction!(listed::scores, module)?)?;
     module.add_function(wrap_pyfunction!(listed::method_text, module)?)?;
-    module.add_function(wrap_pyfunction!(listed::method_settings, module)?)?;
+    module.add_function(wrap_pyfunction!(error::in_python, module)?)?;
     Ok(())
 }

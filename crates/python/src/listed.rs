@@ -1,7 +1,6 @@
 //! What there is: methods and scores, for the classes and documentation of the package.
 
 use pyo3::prelude::*;
-use serde_json::Value;
 use subsel::parse_method;
 
 use crate::error::raised;
@@ -21,17 +20,7 @@ pub(crate) fn scores() -> String {
 /// A method text in its short form: aliases resolved, without settings that have their defaults.
 #[pyfunction]
 pub(crate) fn method_text(text: &str) -> PyResult<String> {
-    Ok(parsed(text)?.text())
-}
-
-/// All settings of a method text, as JSON.
-#[pyfunction]
-pub(crate) fn method_settings(text: &str) -> PyResult<String> {
-    Ok(Value::Object(parsed(text)?.params()).to_string())
-}
-
-fn parsed(text: &str) -> PyResult<Box<dyn subsel::Selector>> {
     let method = parse_method(text).map_err(|error| raised(subsel::Error::from(error).into()))?;
     method.check().map_err(|error| raised(error.into()))?;
-    Ok(method)
+    Ok(method.text())
 }

@@ -88,6 +88,8 @@ def test_picks_are_judged(digits: tuple[Any, Any]) -> None:
         subsel.judge([1, 1], X)
     with pytest.raises(ValueError, match="labels="):
         subsel.judge(picks, X, test=(X, y))
+    with pytest.raises(ValueError, match="nothing to judge by"):
+        subsel.judge(picks.indices, X, metrics=[])
     with pytest.raises(ValueError, match="random_draws="):
         subsel.judge(picks, X, random_draws=1)
 
@@ -121,9 +123,11 @@ def test_plans_and_advice(digits: tuple[Any, Any], tmp_path: Path) -> None:
     assert len(subsel.plan(X, 5, "all").plans) == len(subsel.methods())
     advice = subsel.advise(X, 20, labeled=np.arange(50), labels=y)
     assert advice.method and advice["labeled"] == 50
-    assert "subsel.select(X, " in str(advice) and "--" not in str(advice)
-    np.save(tmp_path / "x.npy", X)
-    assert subsel.advise(tmp_path / "x.npy", 20).method == subsel.advise(X, 20).method
+    assert f"subsel.select(X, 20, '{advice.method}')" in str(advice) and "--" not in str(advice)
+    path = str(tmp_path / "x.npy")
+    np.save(path, X)
+    of_file = subsel.advise(path, 20)
+    assert of_file.method == subsel.advise(X, 20).method and f"subsel.select({path!r}, 20, " in str(of_file)
 
 
 def test_a_pool_is_inspected() -> None:

@@ -58,7 +58,7 @@ def _in_child(X: Any, sender: Any) -> None:
     sender.send([picks(X, seed) for seed in range(3)])
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forked processes are tested, and this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_forked_processes_select(digits: tuple[Any, Any]) -> None:
     X = digits[0]
@@ -125,6 +125,9 @@ def test_what_progress_raises_stops_the_run() -> None:
 
     with pytest.raises(RuntimeError, match="enough"):
         _native.call("select", ["-n=30000", "--method=k-means-centers"], (LARGE, False), None, None, stop)
+    # Also where there are picks that an interruption would hand over.
+    with pytest.raises(RuntimeError, match="enough"):
+        _native.call("select", ["-n=30000", "--method=k-center"], (LARGE, False), None, None, stop)
 
 
 def test_a_bar_is_shown_where_somebody_looks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

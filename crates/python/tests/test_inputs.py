@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import textwrap
@@ -71,6 +70,22 @@ def test_any_type_of_number_is_read_right(X: Any) -> None:
     bits = X > 0
     assert picks(bits) == picks(bits.astype(np.float32))
     assert picks(X.tolist()) == picks(X)
+
+
+def test_bfloat16_is_read_as_it_lies(X: Any) -> None:
+    """numpy has no such type: it is the upper half of a float32, which halves do not go beyond."""
+    bits = (X.view(np.uint32) >> 16).astype(np.uint16)
+    for laid_out in (bits, np.asfortranarray(bits)):
+        answer = _native.call("select", ["-n=12", "--method=gram-schmidt"], (laid_out, True))
+        found = np.frombuffer(answer["table"].column("row")[1], dtype=np.uint64)
+        assert found.tolist() == picks(X)
+
+
+def test_rows_that_need_not_be_kept_give_the_same_clusters(X: Any) -> None:
+    """float32 in memory is read where it lies by what keeps a copy of all else."""
+    expected = subsel.select(X, 12, "k-means-centers")
+    assert expected == subsel.select(np.asfortranarray(X), 12, "k-means-centers")
+    assert expected == subsel.select(X.astype(np.float16), 12, "k-means-centers")
 
 
 def test_doubles_beyond_f32_are_refused(X: Any) -> None:
@@ -158,23 +173,12 @@ def test_tables_are_read(X: Any) -> None:
         subsel.select(table, 1, column="nope")
 
 
-def test_the_engine_sees_the_memory_of_its_owner(X: Any) -> None:
-    """What is written to the array between two calls is seen by the second: it was not copied at any time."""
-    own = X.copy()
-    before = picks(own)
-    own[before[0]] *= 0
-    own[17] *= 1000
-    assert picks(own) != before
-    assert 17 in list(subsel.select(own, 3, subsel.Norm(pick="largest")))
-
-
 @pytest.mark.parametrize("kind", ["float32", "float16", "memmap", "arrow"])
 def test_large_pools_are_not_copied(kind: str, tmp_path: Path) -> None:
     """Peak memory of a process that selects from 400 MB grows by far less than that."""
     if kind == "arrow":
         pytest.importorskip("pyarrow")
     code = f"""
-        import resource, sys
         import numpy as np
         import subsel
 
@@ -187,7 +191,6 @@ def test_large_pools_are_not_copied(kind: str, tmp_path: Path) -> None:
             X = np.load({str(tmp_path / "x.npy")!r}, mmap_mode="r")
         else:
             X = np.ones((rows, dim), dtype="float16" if kind == "float16" else "float32")
-        X.view()
         if kind == "arrow":
             import pyarrow as pa
             X = pa.FixedSizeListArray.from_arrays(pa.array(X.reshape(-1)), dim)
@@ -219,7 +222,6 @@ def test_large_pools_are_not_copied(kind: str, tmp_path: Path) -> None:
         pytest.skip("needs /proc")
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
     assert float(done.stdout) < 100, f"{done.stdout} MiB more"
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > 0
 
 
 def test_the_owner_lives_as_long_as_it_is_read() -> None:

@@ -67,6 +67,24 @@ def test_same_picks_as_the_program(text: str, digits: tuple[Any, Any], tmp_path:
         assert picks.manifest["method"] == manifest["method"]
 
 
+GOLDEN = json.loads((Path(__file__).parents[2] / "selectors" / "tests" / "same_picks.json").read_text())
+
+
+@pytest.mark.parametrize("text", GOLDEN["hashes"])
+def test_same_picks_as_the_library(text: str, tmp_path: Path) -> None:
+    """A test of the library holds it to the same file."""
+    i = np.arange(1200, dtype=np.uint64)
+    X = ((7 * i * i + 13 * i) % 1009).astype(np.float32).reshape(200, 6)
+    found = subsel.select(X, GOLDEN["picks"], text, seed=GOLDEN["seed"])
+    assert found.manifest["picks_hash"] == GOLDEN["hashes"][text]
+    np.save(tmp_path / "x.npy", X)
+    words = ["-n", str(GOLDEN["picks"]), "-m", text, "--seed", str(GOLDEN["seed"]), "--quiet"]
+    done = program("select", "x.npy", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((tmp_path / "picks.manifest.json").read_text())
+    assert manifest["picks_hash"] == GOLDEN["hashes"][text]
+
+
 def test_saved_picks_are_verified_by_the_program(digits: tuple[Any, Any], tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", digits[0])
     subsel.select(digits[0], 25, "gram-schmidt", seed=2).save(tmp_path / "mine.csv")

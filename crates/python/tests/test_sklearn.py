@@ -60,6 +60,13 @@ def test_chains_are_the_programs_chains(digits: tuple[Any, Any]) -> None:
     assert changed.text == "prob-cover:delta=0.5+gram-schmidt:refine=4"
     assert chain.text == "prob-cover:delta=0.6+gram-schmidt"
     assert len(changed.fit(X).indices_) == 10
+    # Budget and seed of the parts are not forgotten, and what a call says counts more.
+    seeded = subsel.Random(random_state=5) >> subsel.Norm(n=7)
+    assert seeded.select(X) == subsel.select(X, 7, "random+norm", seed=5)
+    assert (subsel.Random(seed=1) >> subsel.Norm(seed=2)).select(X, 7) == subsel.select(X, 7, "random+norm", seed=2)
+    nested = subsel.Random() >> (subsel.KCenter() >> subsel.Norm(random_state=3))
+    assert nested.select(X, 7) == subsel.select(X, 7, "random+k-center+norm", seed=3)
+    assert seeded.select(X, 9, seed=8) == subsel.select(X, 9, "random+norm", seed=8)
     with pytest.raises(TypeError):
         _ = subsel.Norm() >> 3  # type: ignore[operator]
 

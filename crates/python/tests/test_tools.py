@@ -99,7 +99,7 @@ def test_the_program_writes_the_same(X: Any, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", X)
     (tmp_path / "ids.txt").write_text("\n".join(NAMES) + "\n")
     subsel.select(X, 10, "k-center", ids=NAMES).export(tmp_path / "ours.json", "label-studio")
-    words = ["select", "x.npy", "-n", "10", "-m", "k-center", "--ids", "ids.txt", "--format", "label-studio", "--quiet"]
+    words = ["select", "x.npy", "-n", "10", "-m", "coreset", "--ids", "ids.txt", "--format", "label-studio", "--quiet"]
     done = subprocess.run([sys.executable, "-m", "subsel", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "picks.json").read_text()) == json.loads((tmp_path / "ours.json").read_text())

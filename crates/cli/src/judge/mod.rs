@@ -200,6 +200,10 @@ impl Judges {
         let mut metrics: Vec<Metric> = parsed.collect::<Result<_, subsel_metrics::Error>>()?;
         let named = args.evaluators.iter().filter(|name| *name != NONE).map(|name| evaluator(name));
         let mut evaluators: Vec<Box<dyn Evaluator>> = named.collect::<Result<_, _>>()?;
+        if metrics.is_empty() && !args.metrics.is_empty() && !labels {
+            return Err(Failure::usage("`--metrics none` leaves nothing to judge by")
+                .hint("`--labels FILE` tells how classes are spread, with `--test` what can be learned"));
+        }
         if args.metrics.is_empty() {
             metrics = Metric::ALL.to_vec();
         }

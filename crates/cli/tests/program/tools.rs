@@ -24,6 +24,10 @@ fn a_second_round_is_the_same_command_and_the_export() {
     let list = tasks.as_array_mut().expect("a list");
     let found: Vec<String> = list.iter().map(|task| task["data"]["subsel_row"].to_string()).collect();
     assert_eq!(found, rows, "in the order of the ranks");
+    dir.ok("select pool.npy -n 3 -q --format label-studio -o auto.json");
+    let auto: Value = serde_json::from_str(&dir.read("auto.json")).expect("JSON");
+    let chosen: Value = serde_json::from_str(&dir.read("auto.manifest.json")).expect("JSON");
+    assert_eq!(auto[0]["data"]["subsel_method"], chosen["method"]["text"], "what the evidence chose, not `auto`");
     // What a person adds in the tool: three classes, and one task skipped.
     for (task, label) in list.iter_mut().zip(["cat", "dog", "cat"]) {
         let choice =

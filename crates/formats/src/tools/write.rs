@@ -104,6 +104,12 @@ impl ToolWriter {
         Ok(ToolWriter { file: AtomicFile::create(path, force)?, format, options, images })
     }
 
+    /// The same for picks by this method, where it was not known when the file was begun.
+    pub fn by(mut self, method: &str) -> Self {
+        self.options.method = method.into();
+        self
+    }
+
     /// Refuses what the ids of the pool already rule out: none where the tool finds images by them, or none that the COCO
     /// file knows. Whether it knows all of the picks shows when they are written.
     ///

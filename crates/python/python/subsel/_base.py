@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -23,7 +22,10 @@ _COMMON = ("n", "seed", "random_state")
 
 
 class Method:
-    """A method with its settings. `a >> b` is "a, then b": b picks among `refine` times as many picks of a."""
+    """A method with its settings.
+
+    `a >> b` is "a, then b": b picks among `refine` times as many picks of a. Budget and seed are those of b, or else of a.
+    """
 
     _name: ClassVar[str] = ""
 
@@ -95,13 +97,22 @@ class Method:
             return NotImplemented
         if isinstance(other, Then):
             # The text form has no brackets: a then (b then c) is (a then b) then c.
-            return Then(self >> other.first, other.second, refine=other.refine, n=other.n, seed=other.seed)
-        return Then(self, other)
+            chain = Then(self >> other.first, other.second, refine=other.refine)
+            return chain.set_params(n=other.n, seed=other.seed, random_state=other.random_state)._like(self)
+        return Then(self, other)._like(other)._like(self)
+
+    def _like(self: Self, part: Method) -> Self:
+        """Takes budget and seed of a part, where this has none of its own."""
+        if self.n is None:
+            self.n = part.n
+        if self.seed is None and self.random_state is None:
+            self.seed, self.random_state = part.seed, part.random_state
+        return self
 
     def select(self, X: Any, n: Any = None, **known: Any) -> Selection:
         """Picks `n` rows of `X`; takes the keyword arguments of [`subsel.select`][]."""
-        known.setdefault("seed", self.seed)
-        known.setdefault("random_state", self.random_state)
+        if known.get("seed") is None and known.get("random_state") is None:
+            known.update(seed=self.seed, random_state=self.random_state)
         return select(X, self.n if n is None else n, self, **known)
 
     def fit(self: Self, X: Any, y: Any = None, **known: Any) -> Self:
@@ -189,9 +200,3 @@ def _missing(y: Any) -> NDArray[np.bool_]:
     if values.dtype == object:
         return np.array([each is None or each != each for each in values])
     return np.zeros(len(values), dtype=bool)
-
-
-def describe(text: str) -> dict[str, Any]:
-    """All settings of a method in its text form."""
-    settings: dict[str, Any] = json.loads(_native.method_settings(text))
-    return settings

@@ -274,7 +274,7 @@ class Report:
 
     def __init__(self, answer: Answer) -> None:
         self.report: Any = answer.report
-        self.text = answer.text.strip("\n")
+        self.text = answer.said()
         self.notes = answer.notes
 
     def __getitem__(self, name: str) -> Any:
@@ -555,6 +555,12 @@ def advise(
     words += _inputs.budget(n) + _inputs.options(threads=threads, max_memory=max_memory)
     answer = run("advise", words + paths, pool, known)
     answer.report = answer.report[0]
+    # What to run next, in the words of this package.
+    theirs = answer.report["command"]
+    pool_text = repr(X) if _inputs.is_path(X) else "X"
+    ours = f"subsel.select({pool_text}, {n!r}, {answer.report['method']!r})"
+    answer.report["command"] = ours
+    answer.text = answer.text.replace(theirs, ours)
     return Advice(answer)
 
 

@@ -53,6 +53,7 @@ class Answer:
 
     def __init__(self, raw: dict[str, Any]) -> None:
         self.report: Any = json.loads(raw["json"])
+        #: As the program prints it; [`said`][] has keyword arguments for its options.
         self.text: str = raw["text"]
         self.table = Table(raw["table"])
         self.kept: NDArray[np.int64] = np.frombuffer(raw["kept"], dtype="=u8").astype(np.int64)
@@ -60,6 +61,10 @@ class Answer:
         self.complete: bool = raw["complete"]
         self.warnings: list[str] = raw["warnings"]
         self.notes: list[str] = raw["notes"]
+
+    def said(self) -> str:
+        """The answer for people, as one would say it in Python."""
+        return _native.in_python(self.text).strip("\n")
 
 
 def run(

@@ -138,7 +138,7 @@ def known(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             words += [f"--{name}", os.fspath(value)]
         elif name in ("probs", "logits"):
             values[name] = matrix(value, name)
-        elif name in ("labeled", "exclude", "picks"):
+        elif name in ("labeled", "exclude"):
             values[name] = rows(value)
         else:
             values[name] = one_per_row(value, name)

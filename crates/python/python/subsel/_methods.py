@@ -1,4 +1,7 @@
-"""One class for each method. Written by `crates/python/generate.py` from the engine's list; not to be edited."""
+"""One class for each method. Written by `crates/python/generate.py` from the engine's list; not to be edited.
+
+One file, however long: nobody writes it, and whoever looks a class up does so by its name.
+"""
 
 from __future__ import annotations
 

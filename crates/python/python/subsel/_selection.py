@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from . import _native
 from ._engine import Answer
@@ -34,6 +34,8 @@ class Selection:
         secs: Seconds that checking the pool and selecting took.
         complete: False after an interruption: the picks are then a valid prefix.
         notes: What may be worth knowing of the run.
+
+    It keeps hold of the pool, for the map that notebooks show; a pickled copy does not.
     """
 
     indices: NDArray[np.int64]
@@ -256,8 +258,3 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, selection: Selection) -> None:
         super().__init__(f"interrupted after {len(selection)} picks, which `.selection` of this exception has")
         self.selection = selection
-
-
-def as_rows(rows: ArrayLike | Selection) -> NDArray[np.int64]:
-    """Row numbers of a selection or an array."""
-    return np.asarray(rows, dtype=np.int64)

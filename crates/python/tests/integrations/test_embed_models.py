@@ -155,7 +155,7 @@ def test_the_cache_goes_by_content_and_weights(timm_model: str, files: list[Path
         assert sum(computed) == 11
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="copies to and from a GPU, and torch sees no CUDA device here")
 def test_a_gpu_gives_nearly_the_same(timm_model: str, images: list[Any]) -> None:
     assert np.allclose(embed(images, timm_model), embed(images, timm_model, device="cpu"), rtol=1e-2, atol=1e-3)
 

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from subsel.contrib.patchcore import KCenterGreedy  # noqa: E402
 
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"))]
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="copies to and from a GPU, and torch sees no CUDA device here"))]
 
 
 def pool(n: int = 600, d: int = 32) -> np.ndarray:

@@ -21,7 +21,7 @@ from subsel.torch import SelectionSampler, subset  # noqa: E402
 warnings.simplefilter("ignore", subsel.SubselWarning)
 
 METHODS = ["k-center", "gram-schmidt", "k-means-centers", "typiclust"]
-FORK = pytest.mark.skipif(sys.platform == "win32", reason="Windows does not fork")
+FORK = pytest.mark.skipif(sys.platform == "win32", reason="forked workers are tested, and Windows has no fork")
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_tensors_that_are_no_rows_are_refused(X: Any) -> None:
         subsel.select(torch.from_numpy(X).to("meta"), 5)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="copies to and from a GPU, and torch sees no CUDA device here")
 def test_tensors_of_a_gpu_are_read(X: Any) -> None:
     tensor = torch.from_numpy(X).cuda()
     assert subsel.select(tensor, 20, "k-center") == subsel.select(X, 20, "k-center")
