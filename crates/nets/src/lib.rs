@@ -1,0 +1,1 @@
+//! Networks: features learned without labels, proxies, and training on what was selected.

@@ -1,0 +1,1 @@
+//! Embeddings of images by encoders in ONNX files.
