@@ -65,7 +65,7 @@ pub(crate) fn run(args: AdviseArgs) -> Result<u8, Failure> {
     usage::budgets(args.n.as_deref(), &args.other_tools)?;
     let (request, side) = Request::new(&args.read)?.knowing(&args.known);
     let mut ctx = args.run.context()?;
-    let loaded = load(&request, &side, args.read.scratch.as_deref(), None)?;
+    let loaded = load(&request, &side, args.read.scratch.as_deref(), None, &mut ctx)?;
     for report in ask(&args, loaded, &mut ctx)? {
         if args.json {
             messages::print_json(&report)?;

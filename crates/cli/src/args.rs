@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Compare(Box<CompareArgs>),
     /// Write the chosen rows of tables (Parquet shards, npy, csv, jsonl, txt) with all their columns.
     Take(TakeArgs),
+    /// Turn images into embeddings: a row of values for each.
+    Embed(Box<EmbedArgs>),
     /// Write a pool in another format.
     Convert(ConvertArgs),
     /// Print what a shell needs to complete command lines.
@@ -474,6 +476,45 @@ pub(crate) struct TakeArgs {
     pub(crate) quiet: bool,
 }
 
+/// `subsel embed`.
+#[derive(Debug, Args)]
+pub(crate) struct EmbedArgs {
+    /// Images: directories, image files (.jpg .png .webp .bmp), Parquet with a column of them, .npz of MedMNIST, .npy of
+    /// bytes (n, height, width[, 3]), .bin of CIFAR
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// What embeds them, `name[:key=value,...]`: patches (features learned from the images' own patches), rgb (pixels), or
+    /// a .safetensors file that an earlier run wrote, so that other images get the same features
+    #[arg(short, long, value_name = "MODEL", default_value = "patches")]
+    pub(crate) model: String,
+    /// Where the embeddings go: .npy, .parquet, .arrow or .safetensors
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// The type to store
+    #[arg(long, value_enum, default_value = "f32", value_name = "f32|f16")]
+    pub(crate) dtype: DtypeArg,
+    /// The column of images (Parquet) [default: the only one]
+    #[arg(long, value_name = "NAME", help_heading = "Reading")]
+    pub(crate) column: Option<String>,
+    /// The column of classes (Parquet) [default: label]
+    #[arg(long, value_name = "NAME", help_heading = "Reading")]
+    pub(crate) label_column: Option<String>,
+    /// The column that names the images (Parquet) [default: they are numbered]
+    #[arg(long, value_name = "NAME", help_heading = "Reading")]
+    pub(crate) id_column: Option<String>,
+    /// Which part of an .npz: train, val or test [default: train]
+    #[arg(long, value_name = "SPLIT", help_heading = "Reading")]
+    pub(crate) split: Option<String>,
+    /// Leave images out that cannot be read
+    #[arg(long, help_heading = "Reading")]
+    pub(crate) skip_broken: bool,
+    #[command(flatten)]
+    pub(crate) say: SayArgs,
+    /// Worker threads [default: as many as the machine has]
+    #[arg(long, value_name = "T", help_heading = "Running")]
+    pub(crate) threads: Option<usize>,
+}
+
 /// `subsel convert`.
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
@@ -515,10 +556,17 @@ pub(crate) struct CompletionsArgs {
 /// Which rows there are.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReadArgs {
-    /// Embeddings (n, d): files or globs of .npy, .npz, .parquet, .arrow, .safetensors or .csv
+    /// Embeddings (n, d): files or globs of .npy, .npz, .parquet, .arrow, .safetensors or .csv; or images, which are
+    /// embedded: directories, image files, Parquet with a column of them, .npz of MedMNIST, .bin of CIFAR
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
-    /// The column (Parquet, Arrow), tensor (safetensors) or member (npz) that holds the embeddings
+    /// What embeds images: patches, rgb, or a .safetensors file that `subsel embed` wrote [default: patches]
+    #[arg(long, value_name = "MODEL", help_heading = "Reading")]
+    pub(crate) model: Option<String>,
+    /// Leave images out that cannot be read
+    #[arg(long, help_heading = "Reading")]
+    pub(crate) skip_broken: bool,
+    /// The column (Parquet, Arrow), tensor (safetensors) or member (npz) that holds the embeddings or images
     #[arg(long, value_name = "NAME", help_heading = "Reading")]
     pub(crate) column: Option<String>,
     /// The column that names the rows

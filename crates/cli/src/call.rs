@@ -123,13 +123,13 @@ impl Call {
         let mut answer = match asked {
             Asked::Select(args) => selected(&args, inputs, &mut ctx, &note)?,
             Asked::Score(args) => {
-                let loaded = opened(&args.read, &args.known, inputs)?;
+                let loaded = opened(&args.read, &args.known, inputs, &mut ctx)?;
                 let (summary, table) = score::score(&args, loaded, &mut ctx)?;
                 let (warnings, notes) = (summary.warnings.clone(), summary.notes.clone());
                 Answer { table: by_name(table), warnings, notes, ..Answer::of(&summary, String::new()) }
             }
             Asked::Dedup(args) => {
-                let loaded = opened(&args.read, &args.known, inputs)?;
+                let loaded = opened(&args.read, &args.known, inputs, &mut ctx)?;
                 let found = dedup::dedup(&args, loaded, &mut ctx, &note)?;
                 let (warnings, notes) = (found.summary.warnings.clone(), found.summary.notes.clone());
                 let kept = rows(&found.kept);
@@ -143,20 +143,20 @@ impl Call {
             }
             Asked::Compare(args) => compared(*args, inputs, progress, &mut ctx)?,
             Asked::Plan(args) => {
-                let loaded = opened(&args.read, &args.known, inputs)?;
+                let loaded = opened(&args.read, &args.known, inputs, &mut ctx)?;
                 let planned = plan::make(&args, loaded, &mut ctx, &note)?;
                 let answer = Answer::of(&planned.json(), plan::text(&args, &planned));
                 Answer { notes: planned.notes, ..answer }
             }
             Asked::Advise(args) => {
-                let loaded = opened(&args.read, &args.known, inputs)?;
+                let loaded = opened(&args.read, &args.known, inputs, &mut ctx)?;
                 let reports = advise::ask(&args, loaded, &mut ctx)?;
                 let text: Vec<String> = reports.iter().map(advise::text).collect();
                 Answer::of(&reports, text.join("\n"))
             }
             Asked::Inspect(args) => {
                 let (request, pool) = (Request::new(&args.read)?, inputs.pool);
-                let loaded = load(&request, &Default::default(), args.read.scratch.as_deref(), pool)?;
+                let loaded = load(&request, &Default::default(), args.read.scratch.as_deref(), pool, &mut ctx)?;
                 let (report, text) = inspect::inspect(&request, &loaded, &mut ctx)?;
                 Answer::of(&report, text)
             }
@@ -175,15 +175,15 @@ impl Answer {
 }
 
 /// The pool of a call.
-fn opened(read: &ReadArgs, known: &KnownArgs, inputs: Inputs) -> Result<Loaded, Failure> {
+fn opened(read: &ReadArgs, known: &KnownArgs, inputs: Inputs, ctx: &mut Context) -> Result<Loaded, Failure> {
     let (request, side) = Request::new(read)?.knowing(known);
-    load(&request, &side.with(inputs.side), read.scratch.as_deref(), inputs.pool)
+    load(&request, &side.with(inputs.side), read.scratch.as_deref(), inputs.pool, ctx)
 }
 
 fn selected(args: &SelectArgs, inputs: Inputs, ctx: &mut Context, note: &dyn Fn(&str)) -> Result<Answer, Failure> {
     let began = Instant::now();
     let (budgets, request, side) = select::understand(args)?;
-    let loaded = load(&request, &side.with(inputs.side), args.read.scratch.as_deref(), inputs.pool)?;
+    let loaded = load(&request, &side.with(inputs.side), args.read.scratch.as_deref(), inputs.pool, ctx)?;
     let selected = select::select(args, (budgets, request), loaded, (began, 0), ctx, note)?;
     let picks: Vec<Pick> = selected.made.selections.iter().flat_map(|selection| selection.picks.clone()).collect();
     let mut table = by_name(picks_table(&selected.loaded, &selected.selections(), Detail::List));

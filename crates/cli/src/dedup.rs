@@ -54,8 +54,8 @@ pub(crate) fn run(args: DedupArgs) -> Result<u8, Failure> {
     let writer = begin_table(&args.output, args.say.force)?;
     let kept_writer = args.kept.as_deref().map(|path| begin_table(path, args.say.force)).transpose()?;
     let mut ctx = args.run.context()?;
-    let loaded = load(&request, &side, args.read.scratch.as_deref(), None)?;
     let watched = progress::watch(&mut ctx, args.say.quiet);
+    let loaded = load(&request, &side, args.read.scratch.as_deref(), None, &mut ctx)?;
     let note = messages::notes_unless(args.say.quiet);
     let Found { mut summary, duplicates, kept } = dedup(&args, loaded, &mut ctx, &note)?;
     drop(watched);

@@ -117,6 +117,25 @@ impl From<subsel_metrics::Error> for Failure {
     }
 }
 
+impl From<subsel_images::Error> for Failure {
+    fn from(error: subsel_images::Error) -> Self {
+        use subsel_images::Error as Imaging;
+        match error {
+            Imaging::Subsel(error) => error.into(),
+            Imaging::Format(error) => error.into(),
+            error => {
+                let code = match error {
+                    Imaging::Setting { .. } | Imaging::ModelText { .. } => USAGE,
+                    _ => FAILED,
+                };
+                let broken =
+                    matches!(error, Imaging::Broken(_)).then(|| "`--skip-broken` leaves such images out".into());
+                Failure { message: error.to_string(), hint: error.hint().or(broken), kind: kind(&error), code }
+            }
+        }
+    }
+}
+
 impl From<subsel_report::Error> for Failure {
     fn from(error: subsel_report::Error) -> Self {
         match error {

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use subsel::{Annotations, Constraints, Pool};
+use subsel::{Annotations, Constraints, Context, Pool};
 use subsel_formats::{Ids, Join, OpenOptions, Opened, Part, RowSource, expand, is_annotations, open};
 use subsel_kernels::Dtype;
 
 use crate::args::{DtypeArg, JoinArg, KnownArgs, LabeledBy, ReadArgs};
 use crate::failure::Failure;
+use crate::images;
 use crate::messages::counted;
 use crate::side::{self, Given, Role, SideRecord, Sides};
 use crate::tools;
@@ -34,6 +35,12 @@ pub(crate) struct Request {
     /// `--temperature`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) temperature: Option<f64>,
+    /// `--model`, where the pool is images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
+    /// `--skip-broken`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) skip_broken: bool,
     /// `--dedup`.
     #[serde(default)]
     pub(crate) dedup: Option<f64>,
@@ -64,6 +71,8 @@ impl Request {
             drop_nonfinite: false,
             labeled_by: None,
             temperature: None,
+            model: read.model.clone(),
+            skip_broken: read.skip_broken,
             dedup: None,
             constraints: Constraints::default(),
         })
@@ -108,7 +117,7 @@ pub(crate) fn file_records(paths: &[PathBuf]) -> Result<Vec<FileRecord>, Failure
     files
         .iter()
         .map(|path| {
-            let bytes = std::fs::metadata(path).map_err(|error| Failure::io("open", path, &error))?.len();
+            let bytes = images::bytes(path).map_err(|error| Failure::io("open", path, &error))?;
             Ok(FileRecord { path: path.display().to_string(), bytes })
         })
         .collect()
@@ -152,14 +161,15 @@ pub struct Inputs {
     pub picks_manifest: Option<String>,
 }
 
-/// Opens the pool, unless it is in memory, and reads what is known of its rows.
+/// Opens the pool, unless it is in memory, and reads what is known of its rows. Images are embedded.
 pub(crate) fn load(
     request: &Request,
     side: &Sides,
     scratch: Option<&Path>,
     pool: Option<Opened>,
+    ctx: &mut Context,
 ) -> Result<Loaded, Failure> {
-    let opened = pool.map_or_else(|| open_pool(request, scratch), Ok)?;
+    let opened = pool.map_or_else(|| open_pool(request, scratch, ctx), Ok)?;
     let Opened { source, ids, parts, notes } = opened;
     let n = source.n_rows();
     if n == 0 {
@@ -230,7 +240,7 @@ fn outputs_bytes(n: usize, classes: usize, drops_rows: bool) -> u64 {
     if drops_rows { 2 * once } else { once }
 }
 
-fn open_pool(request: &Request, scratch: Option<&Path>) -> Result<Opened, Failure> {
+fn open_pool(request: &Request, scratch: Option<&Path>, ctx: &mut Context) -> Result<Opened, Failure> {
     if request.files.is_empty() {
         return Err(Failure::usage("there is no pool to read").hint("name its files, such as embeddings.npy"));
     }
@@ -242,7 +252,17 @@ fn open_pool(request: &Request, scratch: Option<&Path>) -> Result<Opened, Failur
         scratch_dir: scratch.map(Path::to_owned),
         join: request.join.join(),
     };
-    Ok(open(&paths, &options)?)
+    if request.model.is_some() || request.skip_broken || images::is_named_so(&paths) {
+        return images::open_pool(&paths, request, ctx);
+    }
+    match open(&paths, &options) {
+        // What is no table of numbers may hold images: Parquet with a column of them, arrays of pixels.
+        Err(error) => match images::set(&paths, request) {
+            Ok(set) => images::embedded(&set, request, ctx),
+            Err(_) => Err(error.into()),
+        },
+        Ok(opened) => Ok(opened),
+    }
 }
 
 impl JoinArg {

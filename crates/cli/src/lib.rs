@@ -12,7 +12,9 @@ mod compare;
 mod completions;
 mod convert;
 mod dedup;
+mod embed;
 mod failure;
+mod images;
 mod input;
 mod inspect;
 mod judge;
@@ -67,6 +69,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Inspect(args) => inspect::run(args),
         Command::Methods(args) => methods::run(args),
         Command::Take(args) => take::run(args),
+        Command::Embed(args) => embed::run(*args),
         Command::Convert(args) => convert::run(args),
         Command::Completions(args) => completions::run(args),
     };

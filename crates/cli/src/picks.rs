@@ -100,6 +100,8 @@ impl Picks {
         };
         let read = ReadArgs {
             inputs,
+            model: read.model.or_else(|| then.model.clone()),
+            skip_broken: read.skip_broken || then.skip_broken,
             column: read.column.or_else(|| then.column.clone()),
             id_column: read.id_column.or_else(|| then.id_column.clone()),
             join: then.join,

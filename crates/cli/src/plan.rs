@@ -53,7 +53,7 @@ pub(crate) fn run(args: PlanArgs) -> Result<u8, Failure> {
     usage::budgets(args.n.as_deref(), &args.other_tools)?;
     let (request, side) = Request::new(&args.read)?.knowing(&args.known);
     let mut ctx = args.run.context()?;
-    let loaded = load(&request, &side, args.read.scratch.as_deref(), None)?;
+    let loaded = load(&request, &side, args.read.scratch.as_deref(), None, &mut ctx)?;
     let note = messages::notes_unless(args.json);
     let planned = make(&args, loaded, &mut ctx, &note)?;
     if args.json {

@@ -46,8 +46,8 @@ pub(crate) fn run(args: ScoreArgs) -> Result<u8, Failure> {
     let (request, side) = Request::new(&args.read)?.knowing(&args.known);
     let writer = begin_table(&args.output, args.say.force)?;
     let mut ctx = args.run.context()?;
-    let loaded = load(&request, &side, args.read.scratch.as_deref(), None)?;
     let watched = progress::watch(&mut ctx, args.say.quiet);
+    let loaded = load(&request, &side, args.read.scratch.as_deref(), None, &mut ctx)?;
     let (mut summary, table) = score(&args, loaded, &mut ctx)?;
     drop(watched);
     writer.write(&table)?;

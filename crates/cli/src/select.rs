@@ -54,10 +54,10 @@ pub(crate) fn run(args: SelectArgs) -> Result<u8, Failure> {
     let targets = Targets::new(&args.output()?, args.rest.as_deref(), &request, &side)?;
     let writers = targets.begin(&args)?;
     let mut ctx = args.run.context()?;
-    let loaded = load(&request, &side, args.read.scratch.as_deref(), None)?;
+    let watched = progress::watch(&mut ctx, args.say.quiet);
+    let loaded = load(&request, &side, args.read.scratch.as_deref(), None, &mut ctx)?;
     writers.check_ids(&loaded)?;
     let texts = args.texts.as_deref().map(|path| tools::texts(path, loaded.source.n_rows())).transpose()?;
-    let watched = progress::watch(&mut ctx, args.say.quiet);
     let note = messages::notes_unless(args.say.quiet);
     let bytes = targets.rest_bytes(&loaded);
     let mut selected = select(&args, (budgets, request), loaded, (began, bytes), &mut ctx, &note)?;

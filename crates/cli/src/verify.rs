@@ -112,7 +112,8 @@ fn repeat(
     };
     let request = Request { files: file_records(&paths)?, ..manifest.pool.clone() };
     let mut ctx = context(manifest.seed, args.threads, None)?;
-    let mut loaded = load(&request, side, args.scratch.as_deref(), None)?;
+    let watched = progress::watch(&mut ctx, args.quiet);
+    let mut loaded = load(&request, side, args.scratch.as_deref(), None, &mut ctx)?;
     let shape = (loaded.source.n_rows(), loaded.source.dim());
     if shape != (manifest.n, manifest.d) {
         let detail = format!("the pool was {} x {} and is {} x {}", manifest.n, manifest.d, shape.0, shape.1);
@@ -132,7 +133,6 @@ fn repeat(
     let (loaded, pool) = loaded.pool();
     let limit = MemoryLimit { max_memory: args.max_memory, output_bytes: 0 };
     order.check_plan(loaded, &pool, request.dedup, &mut ctx, &limit, &messages::note)?;
-    let watched = progress::watch(&mut ctx, args.quiet);
     let found = check_pool(&pool, request.dedup, &mut ctx)
         .and_then(|(checked, _)| compare(manifest, &order, &checked, &mut ctx, dir));
     drop(watched);

@@ -90,8 +90,14 @@ fn stored_type(
     Ok(Dtype::F32)
 }
 
-/// The same values in another type; rounding to the nearest, refusing what becomes infinite.
-fn cast_rows<'a>(
+/// The same values in another type, in `out`, rounded to the nearest. `first_row` and `path` are for the message.
+///
+/// # Errors
+/// [`Error::OutOfRange`] for a value that becomes infinite.
+///
+/// # Panics
+/// If the type is i8 or u8, and not that of the rows.
+pub fn cast_rows<'a>(
     rows: Rows<'a>,
     dtype: Dtype,
     out: &'a mut Block,
@@ -106,7 +112,8 @@ fn cast_rows<'a>(
     let overflow = match dtype {
         Dtype::F16 => cast_values(rows, bytemuck::cast_slice_mut(bytes), f16::from_f32),
         Dtype::Bf16 => cast_values(rows, bytemuck::cast_slice_mut(bytes), bf16::from_f32),
-        _ => cast_values(rows, bytemuck::cast_slice_mut::<u8, f32>(bytes), |value| value),
+        Dtype::F32 => cast_values(rows, bytemuck::cast_slice_mut::<u8, f32>(bytes), |value| value),
+        Dtype::I8 | Dtype::U8 => panic!("how floats become bytes is no cast"),
     };
     match overflow {
         None => Ok(out.rows(dim)),

@@ -16,7 +16,7 @@ use crate::{Error, Item, SideColumn, SideOptions};
 const BATCH_ROWS: usize = 256;
 
 /// The field that holds the file, in columns of images as data sets have them.
-const BYTES: &str = "bytes";
+pub(crate) const BYTES: &str = "bytes";
 
 /// Reads the items of the rows `rows`, which are sorted, each once.
 pub(crate) fn read(file: DataFile, rows: &[usize], options: &SideOptions) -> Result<Vec<Option<Item>>, Error> {

@@ -5,9 +5,12 @@
 //! before memory is reserved, and the parsers of others run behind a fence that turns their panics into errors. There is
 //! no memory map: files are read by position, and one that shrinks meanwhile is an [`Error::Shrank`].
 
+mod arrays;
 mod atomic;
 #[cfg(feature = "parquet")]
 mod batches;
+#[cfg(feature = "parquet")]
+mod bytes_column;
 #[cfg(feature = "parquet")]
 mod columnar;
 mod concat;
@@ -47,10 +50,13 @@ mod take;
 mod take_parquet;
 mod tools;
 
+pub use arrays::{ArrayInfo, Arrays, ByteRows, read_file};
 pub use atomic::AtomicFile;
 #[cfg(feature = "parquet")]
 pub use batches::open_batches;
-pub use convert::{ConvertOptions, convert};
+#[cfg(feature = "parquet")]
+pub use bytes_column::{BytesColumn, BytesReader};
+pub use convert::{ConvertOptions, cast_rows, convert};
 pub use error::Error;
 pub use items::{Item, list_files, read_items};
 pub use npy::NpyWriter;

@@ -25,14 +25,14 @@ const MAX_DEFLATE_RATIO: u64 = 1032;
 
 /// A member of an archive.
 #[derive(Clone, Debug)]
-struct Member {
+pub(crate) struct Member {
     /// Without `.npy`.
-    name: String,
-    start: u64,
+    pub(crate) name: String,
+    pub(crate) start: u64,
     packed_len: u64,
     len: u64,
     crc: u32,
-    deflated: bool,
+    pub(crate) deflated: bool,
 }
 
 /// Opens the member named `column`, or the only one with two axes.
@@ -60,6 +60,25 @@ pub(crate) fn open(file: DataFile, column: Option<&str>, dtype: Option<Dtype>) -
         Ok(Box::new(DeflatedStream { path, reader, crc: member.crc, layout, next_row: 0 }) as _)
     };
     Ok(Single { rows: SingleRows::Stream(shape, Box::new(open)), ids: None, notes })
+}
+
+/// The arrays of the archive with their headers, each checked against the length of its member.
+pub(crate) fn members(file: &DataFile) -> Result<Vec<(Member, header::Header)>, Error> {
+    let members = guarded(file.path(), || list(file))?;
+    let mut found = Vec::new();
+    for member in members {
+        match header::read(file.path(), &mut member.reader(file)) {
+            // Records and objects may stand beside arrays.
+            Err(Error::Unsupported { .. }) => {}
+            Ok(header) if header.descr.kind == 'O' => {}
+            Ok(header) => {
+                header.check_len(file.path(), member.len.saturating_sub(header.len))?;
+                found.push((member, header));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
 }
 
 /// The arrays of the archive.
@@ -106,6 +125,24 @@ impl Member {
         let detail =
             format!("member `{}` declares {} bytes in {} of the archive", self.name, self.len, self.packed_len);
         Err(Error::damaged(file.path(), detail))
+    }
+
+    /// All bytes after the first `skip`. Memory grows with what is really there, not with what is declared.
+    pub(crate) fn unpacked(&self, file: &DataFile, skip: u64) -> Result<Vec<u8>, Error> {
+        let mut reader = self.reader(file);
+        let failed = |e| inflate_error(file.path(), e);
+        io::copy(&mut reader.by_ref().take(skip), &mut io::sink()).map_err(failed)?;
+        let (wanted, mut bytes) = (self.len.saturating_sub(skip), Vec::new());
+        reader.by_ref().take(wanted.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+        if bytes.len() as u64 != wanted {
+            let detail = format!("member `{}` holds other than the {} bytes it declares", self.name, self.len);
+            return Err(Error::damaged(file.path(), detail));
+        }
+        if reader.crc().sum() != self.crc {
+            return Err(Error::damaged(file.path(), "the checksum of the archive disagrees with its data"));
+        }
+        bytes.shrink_to_fit();
+        Ok(bytes)
     }
 
     /// The unpacked bytes from the start.

@@ -131,6 +131,12 @@ impl ParquetFile {
         }
     }
 
+    /// The leaves of the column at `at`.
+    pub(crate) fn leaves(&self, at: usize) -> Vec<usize> {
+        let schema = self.metadata.parquet_schema();
+        (0..schema.num_columns()).filter(|leaf| schema.get_column_root_idx(*leaf) == at).collect()
+    }
+
     /// Batches of one column.
     fn column(&self, at: usize, batch_rows: usize, limit: Option<usize>) -> Result<Batches, Error> {
         let mut builder = self.builder(Some(at)).with_batch_size(batch_rows);

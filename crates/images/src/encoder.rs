@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use crate::Error;
+use crate::encoders::ModelFile;
 
 /// How pictures of any size become what an encoder takes: the shorter side is scaled to `resize`, then the middle
 /// `side` x `side` is cut out.
@@ -49,6 +50,11 @@ pub trait Encoder: Debug + Send + Sync {
 
     /// A hash of all that decides its values: settings, weights. What was embedded by another is not continued.
     fn fingerprint(&self) -> u64;
+
+    /// The encoder as a file, where it was learned from pictures.
+    fn to_file(&self) -> Option<ModelFile> {
+        None
+    }
 
     /// Embeds pictures `(b, side, side, 3)`, RGB bytes, into `out` `(b, dim)`, on the calling thread; several threads
     /// may call at once. The values of a picture do not depend on the others.

@@ -92,7 +92,7 @@ impl KMeans {
     ///
     /// # Errors
     /// Reading, interruption.
-    pub(crate) fn fit_from(&self, pool: &CheckedPool<'_>, rows: &[usize], ctx: &Context) -> Result<Clustering, Error> {
+    pub fn fit_from(&self, pool: &CheckedPool<'_>, rows: &[usize], ctx: &Context) -> Result<Clustering, Error> {
         let mut centers = Vec::new();
         pool.gather_f32(ctx, rows, &mut Block::default(), &mut centers)?;
         iterate(pool, centers, self.iterations, ctx)

@@ -90,7 +90,7 @@ pub(crate) fn compare(
     let first_labels = if recipe.data.first_labels { args.known.labels.take() } else { None };
     let (request, paths) = Request::new(&args.read)?.knowing(&args.known);
     let scratch = args.read.scratch.as_deref();
-    let mut loaded = load(&request, &paths.with(inputs.side), scratch, inputs.pool)?;
+    let mut loaded = load(&request, &paths.with(inputs.side), scratch, inputs.pool, ctx)?;
     let (loaded, mut pool) = loaded.pool();
     if let Some(path) = first_labels {
         let classes = side::first_classes(&path, args.read.column.as_deref(), pool.source.n_rows())?;

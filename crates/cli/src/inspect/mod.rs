@@ -46,9 +46,9 @@ struct File {
 /// Runs the command.
 pub(crate) fn run(args: InspectArgs) -> Result<u8, Failure> {
     let request = Request::new(&args.read)?;
-    let loaded = load(&request, &Sides::default(), args.read.scratch.as_deref(), None)?;
     let mut ctx = run::context(0, None, None)?;
     let watched = progress::watch(&mut ctx, args.quiet);
+    let loaded = load(&request, &Sides::default(), args.read.scratch.as_deref(), None, &mut ctx)?;
     let (report, text) = inspect(&request, &loaded, &mut ctx)?;
     drop(watched);
     if args.json {

@@ -103,7 +103,7 @@ pub(crate) fn judge(
         false => picks.as_made(read, known)?,
     };
     let (request, side) = Request::new(&read)?.knowing(&known);
-    let mut loaded = load(&request, &side.with(inputs.side), read.scratch.as_deref(), inputs.pool)?;
+    let mut loaded = load(&request, &side.with(inputs.side), read.scratch.as_deref(), inputs.pool, ctx)?;
     let (n, d) = (loaded.source.n_rows(), loaded.source.dim());
     picks.check_shape((n, d))?;
     let mut blocks = picks.blocks(n, loaded.ids.as_ref(), known.labeled_by)?;
@@ -162,6 +162,8 @@ impl JudgeArgs {
     fn given(&self) -> (ReadArgs, KnownArgs) {
         let read = ReadArgs {
             inputs: self.pool.clone(),
+            model: None,
+            skip_broken: false,
             column: self.column.clone(),
             id_column: self.id_column.clone(),
             join: self.join,

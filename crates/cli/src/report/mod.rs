@@ -38,7 +38,7 @@ pub(crate) fn run(args: ReportArgs) -> Result<u8, Failure> {
     let (read, known, notes) = picks.as_made(read, known)?;
     let (request, side) = Request::new(&read)?.knowing(&known);
     let mut ctx = args.run.context()?;
-    let mut loaded = load(&request, &side, read.scratch.as_deref(), None)?;
+    let mut loaded = load(&request, &side, read.scratch.as_deref(), None, &mut ctx)?;
     picks.check_shape((loaded.source.n_rows(), loaded.source.dim()))?;
     let picked = Picked::read(&args.picks, &picks, &loaded, known.labeled_by)?;
     let rows = picked.rows();
@@ -114,6 +114,8 @@ fn refuse_existing(args: &ReportArgs) -> Result<(), Failure> {
 fn given(args: &ReportArgs) -> (ReadArgs, KnownArgs) {
     let read = ReadArgs {
         inputs: args.pool.clone(),
+        model: None,
+        skip_broken: false,
         column: args.pool_column.clone(),
         id_column: args.id_column.clone(),
         join: JoinArg::default(),

@@ -5,6 +5,7 @@ mod bad_input;
 mod commands;
 mod compare;
 mod constraints;
+mod images;
 mod judge;
 mod limits;
 mod quickstart;

@@ -64,6 +64,8 @@ impl Dir {
         let mut command = Command::new(PROGRAM);
         command.args(args.split_whitespace()).current_dir(self.0.path());
         command.env_remove("SUBSEL_ISA").env_remove("RAYON_NUM_THREADS");
+        // What is kept for later runs stays with the test, and out of sight.
+        command.env("XDG_CACHE_HOME", self.0.path().join("photos/.cache"));
         command
     }
 

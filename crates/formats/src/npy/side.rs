@@ -55,7 +55,7 @@ fn read(file: &DataFile) -> Result<(Header, Vec<u8>), Error> {
     Ok((header, bytes))
 }
 
-fn decode(path: &Path, descr: Descr, bytes: &[u8]) -> Result<SideColumn, Error> {
+pub(crate) fn decode(path: &Path, descr: Descr, bytes: &[u8]) -> Result<SideColumn, Error> {
     /// The values of one type in either byte order.
     macro_rules! numbers {
         ($type:ty, $kind:ident, $widen:expr) => {{

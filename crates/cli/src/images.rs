@@ -1,0 +1,212 @@
+//! Pools of images: embedded on the way, and kept for the next run.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+use subsel::Context;
+use subsel_formats::{Dtype, Ids, OpenOptions, Opened, Part, open};
+use subsel_images::encoders::Model;
+use subsel_images::{Embedded, Encoder, ImageSet, Job, OnBroken, SetOptions, Skipped};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::failure::Failure;
+use crate::input::Request;
+use crate::messages::{count, counted};
+
+/// Extensions by which a path is known to be an image.
+const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "bmp"];
+
+/// Changes when the same model makes other rows of the same images: what was kept is then made anew.
+const ROWS_VERSION: u32 = 1;
+
+/// What is kept of a set that was embedded, beside its rows.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    dim: usize,
+    skipped: Vec<Skipped>,
+}
+
+/// Whether the paths are directories or called as images are.
+pub(crate) fn is_named_so(paths: &[PathBuf]) -> bool {
+    let is_image = |path: &PathBuf| {
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
+    };
+    paths.iter().any(|path| path.is_dir() || is_image(path))
+}
+
+/// The length of a file, or of all files below a directory but hidden ones, as sets of images have them.
+pub(crate) fn bytes(path: &Path) -> io::Result<u64> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_dir() {
+        return Ok(metadata.len());
+    }
+    let is_hidden = |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(b".");
+    let entries = fs::read_dir(path)?.filter(|entry| !entry.as_ref().is_ok_and(is_hidden));
+    entries.map(|entry| bytes(&entry?.path())).sum()
+}
+
+/// The set that these paths are.
+pub(crate) fn set(paths: &[PathBuf], request: &Request) -> Result<ImageSet, Failure> {
+    let options =
+        SetOptions { column: request.column.clone(), id_column: request.id_column.clone(), ..SetOptions::default() };
+    Ok(ImageSet::open(paths, &options)?)
+}
+
+/// The pool that these paths are as images.
+pub(crate) fn open_pool(paths: &[PathBuf], request: &Request, ctx: &mut Context) -> Result<Opened, Failure> {
+    embedded(&set(paths, request)?, request, ctx)
+}
+
+/// The model of this text.
+pub(crate) fn model(text: &str) -> Result<Model, Failure> {
+    Model::parse(text)?.ok_or_else(|| {
+        let known = Model::NAMES.join(", ");
+        Failure::usage(format!(
+            "`{text}` is no model: known are {known}, and .safetensors files that `subsel embed` wrote"
+        ))
+        .hint("embeddings of any other encoder are read from a file, such as features.npy")
+    })
+}
+
+/// What to do about images that cannot be read.
+pub(crate) fn on_broken(skip: bool) -> OnBroken {
+    if skip { OnBroken::Skip } else { OnBroken::Stop }
+}
+
+/// The set as rows: those kept from an earlier run, or embedded now and kept.
+pub(crate) fn embedded(set: &ImageSet, request: &Request, ctx: &mut Context) -> Result<Opened, Failure> {
+    let model = request.model.as_deref().map_or_else(|| Ok(Model::default()), model)?;
+    let fingerprint = set.fingerprint(ctx)?;
+    let on_broken = on_broken(request.skip_broken);
+    // A file is known by what is in it.
+    let named = match &model {
+        Model::File(_) => format!("{:016x}", model.encoder(set, on_broken, ctx)?.fingerprint()),
+        other => other.to_string(),
+    };
+    let key = xxh3_64(format!("{ROWS_VERSION} {fingerprint:016x} {named} {}", request.skip_broken).as_bytes());
+    let directory = directory()?;
+    let rows = directory.join(format!("{key:016x}.npy"));
+    let told = rows.with_extension("json");
+    let (kept, is_new) = match read(&rows, &told) {
+        Some(kept) => (kept, false),
+        None => {
+            let encoder = model.encoder(set, on_broken, ctx)?;
+            (
+                embed(
+                    &rows,
+                    &told,
+                    Job { set, fingerprint, encoder: &*encoder, on_broken, dtype: Dtype::F32, block: None },
+                    ctx,
+                )?,
+                true,
+            )
+        }
+    };
+    let mut opened = open(std::slice::from_ref(&rows), &OpenOptions::default())?;
+    opened.ids = Some(ids(set, &kept.skipped));
+    opened.parts = parts(set, &kept.skipped);
+    opened.notes = notes(set, &model, request.model.is_some(), &kept, is_new.then_some(&*directory));
+    Ok(opened)
+}
+
+fn embed(rows: &Path, told: &Path, job: Job<'_>, ctx: &Context) -> Result<Kept, Failure> {
+    let Embedded { dim, skipped, .. } = job.run(rows, true, ctx)?;
+    let kept = Kept { dim, skipped };
+    let text = serde_json::to_vec(&kept).map_err(|error| Failure::new(error.to_string()))?;
+    fs::write(told, text).map_err(|error| Failure::io("write", told, &error))?;
+    Ok(kept)
+}
+
+/// What an earlier run kept; nothing where it cannot be read, which is as good as not there.
+fn read(rows: &Path, told: &Path) -> Option<Kept> {
+    let kept = serde_json::from_slice(&fs::read(told).ok()?).ok()?;
+    rows.is_file().then_some(kept)
+}
+
+/// Where embeddings of images are kept.
+fn directory() -> Result<PathBuf, Failure> {
+    // The specification of these directories has relative ones ignored.
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || std::env::home_dir().map(|home| home.join(".cache"));
+    let directory = base.or_else(home).unwrap_or_else(std::env::temp_dir).join("subsel").join("images");
+    fs::create_dir_all(&directory).map_err(|error| {
+        Failure::io("create", &directory, &error)
+            .hint("embeddings of images are kept there; the variable XDG_CACHE_HOME names another directory")
+    })?;
+    Ok(directory)
+}
+
+/// The names of the images that have a row.
+pub(crate) fn ids(set: &ImageSet, skipped: &[Skipped]) -> Ids {
+    let kept = kept(set, skipped);
+    match set.ids() {
+        Ids::Int(ids) => Ids::Int(kept.map(|row| ids[row]).collect()),
+        Ids::Text(ids) => Ids::Text(kept.map(|row| ids[row].clone()).collect()),
+    }
+}
+
+/// The images that have a row.
+pub(crate) fn kept<'a>(set: &ImageSet, skipped: &'a [Skipped]) -> impl Iterator<Item = usize> + use<'a> {
+    let mut skipped = skipped.iter().map(|skipped| skipped.row).peekable();
+    (0..set.len()).filter(move |row| skipped.next_if_eq(row).is_none())
+}
+
+fn parts(set: &ImageSet, skipped: &[Skipped]) -> Vec<Part> {
+    let mut first = 0;
+    let mut parts = set.parts().to_vec();
+    for part in &mut parts {
+        let all = first..first + part.n_rows;
+        first = all.end;
+        part.n_rows -= skipped.iter().filter(|skipped| all.contains(&skipped.row)).count();
+    }
+    parts
+}
+
+/// What to know of rows that were images.
+fn notes(set: &ImageSet, model: &Model, is_chosen: bool, kept: &Kept, kept_in: Option<&Path>) -> Vec<String> {
+    let mut notes = set.notes().to_vec();
+    let n = set.len() - kept.skipped.len();
+    let place = match kept_in {
+        Some(directory) => format!(", kept in {} for the next run", directory.display()),
+        None => ", as an earlier run did".into(),
+    };
+    notes.push(format!("embedded {} by `{model}`: {} each{place}", counted(n, "image"), counted(kept.dim, "value")));
+    if !is_chosen {
+        notes.push(
+            "`patches` knows shapes and textures, not things: a pretrained encoder's embeddings tell more of content, such \
+             as those that `subsel.embed` makes in Python"
+                .into(),
+        );
+    }
+    notes.extend(skipped_note(&kept.skipped));
+    notes
+}
+
+/// Tells of images that were left out.
+pub(crate) fn skipped_note(skipped: &[Skipped]) -> Option<String> {
+    let first = skipped.first()?;
+    Some(match skipped.len() {
+        1 => format!("1 image could not be read and was left out, {}: {}", first.name, first.why),
+        many => {
+            format!("{} images could not be read and were left out, the first is {}: {}", count(many), first.name, first.why)
+        }
+    })
+}
+
+/// The encoder of a model, with what is to be said of images on the way.
+pub(crate) fn encoder(
+    model: &Model,
+    set: &ImageSet,
+    skip: bool,
+    ctx: &mut Context,
+) -> Result<Box<dyn Encoder>, Failure> {
+    Ok(model.encoder(set, on_broken(skip), ctx)?)
+}
+
+/// The number of images as it is said.
+pub(crate) fn n_images(n: usize) -> String {
+    if n == 1 { "1 image".into() } else { format!("{} images", count(n)) }
+}

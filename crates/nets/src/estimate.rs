@@ -1,0 +1,141 @@
+//! How long a training would take.
+
+use serde::Serialize;
+use subsel::{Context, Stream};
+use subsel_images::Pixels;
+
+use crate::network::Network;
+use crate::train::{ClassifierOptions, EpochLog, Labeled, SimclrOptions, classifier, simclr};
+use crate::{Device, Error, Length, Recipe, SimclrRecipe};
+
+/// What a training comes to, from a few steps of it on made pictures.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Estimate {
+    /// The device that was measured.
+    pub device: String,
+    /// Epochs.
+    pub epochs: usize,
+    /// Steps.
+    pub steps: usize,
+    /// Pictures of a step; views, for SimCLR.
+    pub batch: usize,
+    /// Multiply-accumulates in all, backwards included.
+    pub macs: f64,
+    /// Pictures per second, as measured.
+    pub images_per_second: f64,
+    /// Seconds in all, looks at test pictures and checkpoints not counted.
+    pub seconds: f64,
+}
+
+/// Steps that are measured, after one that is not.
+const MEASURED: usize = 2;
+
+/// Estimates the training of a classifier on `n` pictures of this side.
+///
+/// # Errors
+/// Those of [`classifier`](classifier()).
+///
+/// # Cost
+/// Three steps of the training.
+pub fn estimate(
+    recipe: &Recipe,
+    (n, side, classes): (usize, usize, usize),
+    device: Device,
+    ctx: &Context,
+) -> Result<Estimate, Error> {
+    recipe.check()?;
+    let plan = recipe.batches.plan(n);
+    let short = Recipe { length: Length::Epochs(1 + MEASURED), batches: one_step(plan.size), ..recipe.clone() };
+    let (pixels, rows) = made(plan.size, side)?;
+    let labels: Vec<u32> = (0..plan.size).map(|i| (i % classes.max(1)) as u32).collect();
+    let data = Labeled { pixels: &pixels, rows: &rows, labels: &labels, classes };
+    let mut log: Vec<EpochLog> = Vec::new();
+    let options = ClassifierOptions { device, watch: Some(&mut log), ..ClassifierOptions::default() };
+    classifier(&short, data, options, ctx)?;
+    let network = Network::named(&recipe.network, classes)?;
+    Ok(sum_up(&log, plan.span(recipe.length), plan.size, network.macs(side), device))
+}
+
+/// Estimates a training without labels on `n` pictures of this side.
+///
+/// # Errors
+/// Those of [`simclr`](simclr()).
+///
+/// # Cost
+/// Three steps of the training.
+pub fn estimate_simclr(
+    recipe: &SimclrRecipe,
+    (n, side): (usize, usize),
+    device: Device,
+    ctx: &Context,
+) -> Result<Estimate, Error> {
+    recipe.check()?;
+    let plan = recipe.batches.plan(n);
+    let short = SimclrRecipe { length: Length::Epochs(1 + MEASURED), batches: one_step(plan.size), ..recipe.clone() };
+    let (pixels, rows) = made(plan.size, side)?;
+    let mut log: Vec<EpochLog> = Vec::new();
+    let options = SimclrOptions { device, watch: Some(&mut log), ..SimclrOptions::default() };
+    simclr(&short, &pixels, &rows, options, ctx)?;
+    let network = Network::named(&recipe.network, 1)?;
+    Ok(sum_up(&log, plan.span(recipe.length), 2 * plan.size, network.macs(side), device))
+}
+
+fn one_step(size: usize) -> crate::Batches {
+    crate::Batches::of(size)
+}
+
+/// Pictures of noise.
+fn made(n: usize, side: usize) -> Result<(Pixels, Vec<usize>), Error> {
+    let stream = Stream::new(0, "made");
+    let bytes = (0..n * 3 * side * side).map(|i| stream.bits(i as u64) as u8).collect();
+    Ok((Pixels::new(side, bytes, None)?, (0..n).collect()))
+}
+
+fn sum_up(
+    log: &[EpochLog],
+    (epochs, steps): (usize, usize),
+    batch: usize,
+    macs: u64,
+    device: Device,
+) -> Estimate {
+    // The first step pays for memory and, on a GPU, for kernels.
+    let measured = &log[1..];
+    let rate = measured.len() as f64 / measured.iter().map(|one| 1.0 / one.images_per_second).sum::<f64>();
+    let images = (steps * batch) as f64;
+    Estimate {
+        device: device.to_string(),
+        epochs,
+        steps,
+        batch,
+        macs: 3.0 * macs as f64 * images,
+        images_per_second: rate,
+        seconds: images / rate,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use subsel::Settings;
+
+    use super::*;
+    use crate::Batches;
+
+    #[test]
+    fn estimates_are_of_the_whole_training() {
+        let ctx = Context::new(&Settings::default()).expect("a context");
+        let recipe =
+            Recipe { network: "resnet8".into(), batches: Batches::of(16), ..Recipe::named("svp-cifar").expect("a name") };
+        let found = estimate(&recipe, (1_000, 8, 10), Device::Cpu, &ctx).expect("an estimate");
+        assert_eq!((found.epochs, found.steps, found.batch), (181, 181 * 63, 16));
+        assert!((found.seconds * found.images_per_second / (181.0 * 63.0 * 16.0) - 1.0).abs() < 1e-9);
+        let macs = Network::named("resnet8", 10).expect("a name").macs(8) as f64;
+        assert_eq!(found.macs, 3.0 * macs * (181 * 63 * 16) as f64);
+        let recipe = SimclrRecipe {
+            network: "resnet8".into(),
+            batches: Batches { drop_last: true, ..Batches::of(16) },
+            ..SimclrRecipe::named("simclr-small").expect("a name")
+        };
+        let found = estimate_simclr(&recipe, (100, 8), Device::Cpu, &ctx).expect("an estimate");
+        assert_eq!((found.epochs, found.steps, found.batch), (20, 120, 32));
+    }
+}
