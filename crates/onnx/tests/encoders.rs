@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use subsel_images::{Encoder, Filter, Fit};
 use subsel_onnx::{
@@ -12,10 +13,13 @@ fn model(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models").join(format!("{name}.onnx"))
 }
 
+/// Whether the library of ONNX Runtime is here.
+static IS_HERE: LazyLock<bool> = LazyLock::new(|| Library::find().next().is_some());
+
 /// `rten`, and ONNX Runtime where its library is here; where it is not, that is said.
 #[allow(clippy::print_stderr)] // what was not tested
 fn runtimes() -> Vec<RuntimeChoice> {
-    if Library::find().is_empty() {
+    if !*IS_HERE {
         eprintln!("skipped on ONNX Runtime: its library is not here (ORT_DYLIB_PATH, `pip install onnxruntime`)");
         return vec![RuntimeChoice::Rten];
     }
@@ -218,15 +222,15 @@ fn what_serves_is_told_and_may_be_forced() {
         assert!(encoder.notes()[0].starts_with(&format!("runs on {}", encoder.runtime())), "{:?}", encoder.notes());
     }
     let auto = OnnxEncoder::open(&model("fixed"), &plain()).unwrap_or_else(|error| panic!("{error}"));
-    match Library::find().is_empty() {
-        true => {
+    match *IS_HERE {
+        false => {
             assert_eq!(auto.runtime(), RuntimeUsed::Rten);
             assert!(auto.notes()[0].contains("is not found"), "{:?}", auto.notes());
             let forced = OnnxOptions { runtime: RuntimeChoice::OnnxRuntime, ..plain() };
             let error = OnnxEncoder::open(&model("fixed"), &forced).err();
             assert!(matches!(error, Some(OnnxError::NoLibrary { .. })), "{error:?}");
         }
-        false => assert_eq!(auto.runtime().name(), "onnxruntime"),
+        true => assert_eq!(auto.runtime().name(), "onnxruntime"),
     }
 }
 

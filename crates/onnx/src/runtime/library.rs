@@ -21,19 +21,30 @@ const FIND: &str = "import sys, importlib.util; sys.path = [p for p in sys.path 
                     s = importlib.util.find_spec('onnxruntime'); print(s.submodule_search_locations[0] if s else '')";
 
 impl Library {
+    /// Whether the user names the library.
+    pub(super) fn is_named() -> bool {
+        named().is_some()
+    }
+
     /// Libraries in the order in which they are tried: what `ORT_DYLIB_PATH` names, and nothing else then; those in the
     /// directories of the system's libraries; that of the Python package `onnxruntime` in the active environment
-    /// (`VIRTUAL_ENV`, `CONDA_PREFIX`), else of `python3`.
-    pub fn find() -> Vec<Library> {
-        if let Some(path) = var_os(VARIABLE).filter(|path| !path.is_empty()) {
-            return vec![Library { path: path.into(), named: true }];
-        }
-        let mut paths: Vec<PathBuf> = system().iter().filter_map(|directory| in_directory(directory)).collect();
-        if paths.is_empty() {
-            paths.extend(in_environments().or_else(of_python));
-        }
-        paths.into_iter().map(|path| Library { path, named: false }).collect()
+    /// (`VIRTUAL_ENV`, `CONDA_PREFIX`), else of `python3`, which is asked only when it comes to that.
+    pub fn find() -> impl Iterator<Item = Library> {
+        let named = named();
+        let others = if named.is_some() { Vec::new() } else { system() };
+        let packages = named.is_none().then(|| std::iter::once_with(|| in_environments().or_else(of_python)));
+        let others = others
+            .into_iter()
+            .filter_map(|directory| in_directory(&directory))
+            .chain(packages.into_iter().flatten().flatten());
+        let others = others.map(|path| Library { path, named: false });
+        named.map(|path| Library { path, named: true }).into_iter().chain(others)
     }
+}
+
+/// What the user names.
+fn named() -> Option<PathBuf> {
+    var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// Directories of libraries.

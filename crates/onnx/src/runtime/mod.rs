@@ -116,7 +116,10 @@ pub(crate) fn load(path: &Path, choice: RuntimeChoice) -> Result<(Box<dyn Runtim
     }
     match (onnx_runtime::library(), choice) {
         (Ok(library), _) => Ok((Box::new(onnx_runtime::OnnxRuntime::load(library, path)?), None)),
-        (Err(detail), RuntimeChoice::OnnxRuntime) => Err(OnnxError::NoLibrary { detail }),
+        // A library that the user names and that cannot be used is no reason to use another runtime.
+        (Err(detail), choice) if choice == RuntimeChoice::OnnxRuntime || Library::is_named() => {
+            Err(OnnxError::NoLibrary { detail })
+        }
         (Err(detail), _) => Ok((Box::new(native::Native::load(path)?), Some(detail))),
     }
 }

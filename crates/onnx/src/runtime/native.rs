@@ -34,6 +34,10 @@ impl Native {
             Ok(model) => model,
             Err(error) => return Err(load_error(path, &error)),
         };
+        // Nothing at all is read as a model of nothing.
+        if model.input_ids().is_empty() && model.output_ids().is_empty() {
+            return Err(OnnxError::NotOnnx { path: path.to_owned(), detail: "it holds no graph".into() });
+        }
         let slot = |id: &NodeId| {
             let info = model.node_info(*id);
             let dtype = info.as_ref().and_then(|info| info.dtype());

@@ -1,7 +1,7 @@
 //! ONNX Runtime, by its shared library.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 use ort::environment::Environment;
 use ort::session::Session;
@@ -21,24 +21,22 @@ pub(super) struct Loaded {
     version: String,
 }
 
-static LOADED: OnceLock<Loaded> = OnceLock::new();
-
-/// Loads the library, the first time; or tells what was tried.
+/// Loads the library, the first time; or tells what was tried, then and ever after.
 pub(super) fn library() -> Result<&'static Loaded, String> {
-    static TRYING: Mutex<()> = Mutex::new(());
-    let _alone = TRYING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    if let Some(loaded) = LOADED.get() {
-        return Ok(loaded);
-    }
-    let candidates = Library::find();
+    static LOADED: OnceLock<Result<Loaded, String>> = OnceLock::new();
+    LOADED.get_or_init(first).as_ref().map_err(String::clone)
+}
+
+/// The first library that can be used.
+fn first() -> Result<Loaded, String> {
     let mut tried = Vec::new();
-    for library in &candidates {
-        match guarded(|| open(library)).and_then(|opened| opened) {
-            Ok(loaded) => return Ok(LOADED.get_or_init(|| loaded)),
+    for library in Library::find() {
+        match guarded(|| open(&library)).and_then(|opened| opened) {
+            Ok(loaded) => return Ok(loaded),
             Err(error) => tried.push(error),
         }
     }
-    if candidates.is_empty() {
+    if tried.is_empty() {
         return Err(
             "it is neither among the system's libraries nor in a Python package, and ORT_DYLIB_PATH is not set".into(),
         );
