@@ -173,10 +173,10 @@ fn missing(args: &PlanArgs, method: &str) -> String {
         Some(Entry { info, .. }) if info.needs.starts_with("scores") && args.known.scores.is_none() => {
             format!("needs {}", info.needs)
         }
-        // Without labeled rows there is no model that they could have trained.
+        // Of some that is so once rows are labeled: without them there is no model that they could have trained.
         Some(Entry { info, .. })
             if info.needs.starts_with("model outputs")
-                && args.known.labeled.is_some()
+                && (args.known.labeled.is_some() || !info.needs.contains("once rows are labeled"))
                 && args.known.probs.is_none()
                 && args.known.logits.is_none() =>
         {

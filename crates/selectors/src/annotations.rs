@@ -10,7 +10,8 @@ pub struct Annotations {
     pub labels: Option<Classes>,
     /// What rows belong to: a patient, a video, a camera.
     pub groups: Option<Classes>,
-    /// A number of the user's own, such as a difficulty; higher is likelier taken. Finite.
+    /// A number of the user's own, such as a difficulty; higher is likelier taken. Finite, or infinite
+    /// for the ends of all orders.
     pub scores: Option<Vec<f64>>,
     /// What labeling or keeping a row costs, for a budget of costs. Finite, 0 or more.
     pub costs: Option<Vec<f64>>,
@@ -70,7 +71,7 @@ impl Annotations {
                 None => Ok(()),
             }
         };
-        refuse("scores", "finite", &self.scores, |score| !score.is_finite())?;
+        refuse("scores", "numbers, finite or infinite", &self.scores, |score| score.is_nan())?;
         refuse("costs", "finite and 0 or more", &self.costs, |cost| !cost.is_finite() || *cost < 0.0)?;
         self.outputs.as_ref().map_or(Ok(()), |outputs| outputs.check(n))
     }

@@ -273,6 +273,15 @@ fn whole(name: &str) -> Option<i64> {
 }
 
 impl Uncertainty {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Uncertainty::Margin => "margin",
+            Uncertainty::Entropy => "entropy",
+            Uncertainty::LeastConfidence => "least confidence",
+        }
+    }
+
     /// Of probabilities and their logarithms.
     fn of(self, probabilities: &[(f64, f64)]) -> f64 {
         let (mut first, mut second) = (0.0, 0.0);

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::context::{CHUNK_ROWS, Context};
 use crate::method::Selector;
+use crate::outputs::Outputs;
 use crate::pool::Pool;
 
 /// The sizes that a cost depends on.
@@ -17,6 +18,8 @@ pub struct Shape {
     pub value_bytes: usize,
     /// Labeled rows.
     pub labeled: usize,
+    /// Classes of the model outputs; 0 where there are none.
+    pub classes: usize,
     /// Worker threads.
     pub threads: usize,
     /// Rows a worker reads at once.
@@ -38,6 +41,7 @@ impl Shape {
             dim,
             value_bytes: pool.source.dtype().size(),
             labeled: pool.labeled.len(),
+            classes: pool.known.outputs.as_ref().map_or(0, Outputs::classes),
             threads: ctx.threads().current_num_threads(),
             block_rows: ctx.block_rows(dim),
             cache_bytes: ctx.cache_bytes(),

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::outputs::Uncertainty;
 use crate::pool::PoolFacts;
 
 /// Why a row was picked.
@@ -79,6 +80,31 @@ pub enum Reason {
         cluster: usize,
         /// Cosine distance to the center: 0 for the most prototypical.
         distance: f64,
+    },
+    /// A model is unsure of it.
+    Unsure {
+        /// How the uncertainty is measured.
+        by: Uncertainty,
+        /// How unsure it is.
+        uncertainty: f64,
+        /// The class it finds likeliest.
+        class: usize,
+        /// How likely it finds that.
+        probability: f64,
+    },
+    /// What a model would learn from it is much, and other than what it would learn from earlier picks.
+    Gradient {
+        /// Length of the gradient of the last layer, were the model's own guess the label.
+        length: f64,
+        /// Its distance to the nearest gradient picked before; for the first pick, its length.
+        distance: f64,
+        /// The row picked before whose gradient that is; none for the first pick, which is the longest.
+        nearest: Option<usize>,
+    },
+    /// The score it was given, beside those of the other rows.
+    Given {
+        /// The score; the largest or least number there is stands for an infinite one.
+        score: f64,
     },
     /// Neither near the center of its class nor far from it.
     Moderate {
@@ -163,7 +189,7 @@ pub enum Reason {
 impl Reason {
     /// Rewrites the row numbers in it, as where a view's rows become those of its pool.
     pub(crate) fn renumber(&mut self, number: impl Fn(usize) -> usize) {
-        if let Reason::Far { nearest, .. } = self {
+        if let Reason::Far { nearest, .. } | Reason::Gradient { nearest: Some(nearest), .. } = self {
             *nearest = number(*nearest);
         }
     }
@@ -195,6 +221,19 @@ impl fmt::Display for Reason {
             Reason::Prototype { cluster, distance } => {
                 write!(f, "cosine distance {distance:.4} to the center of cluster {cluster}")
             }
+            Reason::Unsure { by, uncertainty, class, probability } => {
+                write!(f, "{} {uncertainty:.4}: class {class} is likeliest, at {probability:.4}", by.name())
+            }
+            Reason::Gradient { length, distance, nearest: Some(nearest) } => {
+                write!(
+                    f,
+                    "gradient of length {length:.4}, {distance:.4} from that of row {nearest}, its nearest earlier pick"
+                )
+            }
+            Reason::Gradient { length, nearest: None, .. } => write!(f, "gradient of length {length:.4}, the longest"),
+            Reason::Given { score: f64::MAX } => write!(f, "score infinite"),
+            Reason::Given { score: f64::MIN } => write!(f, "score minus infinite"),
+            Reason::Given { score } => write!(f, "score {score:.4}"),
             Reason::Moderate { class, distance, median } => {
                 write!(f, "{distance:.4} from the center of class {class}, where the median is {median:.4}")
             }

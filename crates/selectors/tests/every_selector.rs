@@ -56,6 +56,10 @@ fn methods() -> Vec<String> {
         "semdedup:clusters=3,keep=easy",
         "semdedup:keep=random",
         "ccs:beta=0.5,strata=7,hard=low",
+        "top-score:order=lowest",
+        "badge+norm",
+        "k-means-pp+badge",
+        "margin+k-center",
         "d2:k=4,gamma=1,kernel_power=2,forward=product,rows=unit",
         "d2:strata=5,beta=0.1,reverse=absolute,hard=low",
         "d2+random",
@@ -318,7 +322,7 @@ fn adversarial_pools_are_ranked_whole() {
 /// Methods that go by a model do so once rows are labeled: what holds of all must hold of them then.
 fn for_methods_of_models(check: impl Fn(&str, &dyn Selector)) {
     for_every_method(|text, method| {
-        if ["u-herding", "dcom"].contains(&method.info().name) {
+        if ["u-herding", "dcom", "badge", "entropy"].contains(&method.info().name) {
             check(text, method);
         }
     });

@@ -56,7 +56,7 @@ fn what_cannot_be_scored_by_is_refused() {
     dir.refuses(
         "select pool.npy -n 2 -m ccs --scores s.txt",
         1,
-        "error: scores must be finite, and that of row 2 is NaN\n",
+        "error: scores must be numbers, finite or infinite, and that of row 2 is NaN\n",
     );
     assert!(dir.ok("score --list").stdout.contains("k-distance"));
 }

@@ -10,10 +10,12 @@ from typing import Any
 from ._base import Method
 
 __all__ = [
+    "Badge",
     "CCS",
     "ClusterBalanced",
     "D2",
     "DCoM",
+    "Entropy",
     "FacilityLocation",
     "GramSchmidt",
     "GraphCut",
@@ -21,7 +23,9 @@ __all__ = [
     "KMeansCenters",
     "KMeansPP",
     "KernelHerding",
+    "LeastConfidence",
     "LogDet",
+    "Margin",
     "MaxHerding",
     "Moderate",
     "Norm",
@@ -30,6 +34,7 @@ __all__ = [
     "Random",
     "SemDedup",
     "Stratified",
+    "TopScore",
     "TypiClust",
     "UHerding",
     "Wasserstein",
@@ -531,6 +536,44 @@ class SemDedup(Method):
         self.random_state = random_state
 
 
+class TopScore(Method):
+    """The rows of the highest scores, or of the lowest.
+
+    Needs: scores (any number per row)
+
+    Rows: not looked at
+
+    Cost: time O(n), memory O(budget)
+
+    Source: the rule of data pruning: Toneva et al., 2019 (forgetting); Paul et al., 2021 (EL2N, GraNd)
+
+    Not when: little is kept of a labeled pool: the hardest rows alone are outliers and wrong labels, and do worse
+    than random ones (ccs and d2 cut those off and spread); or most scores tie, as forgetting events do at 0
+
+    First k picks are the picks for k: yes
+
+    Args:
+        order: highest or lowest; which end of the scores is taken
+        n: How many rows, for `fit`: a count, a share, or text such as "5%".
+        seed: Seed of every random decision; `random_state` is the same.
+    """
+
+    _name = "top-score"
+
+    def __init__(
+        self,
+        *,
+        order: str | float = 'highest',
+        n: int | float | str | None = None,
+        seed: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.order = order
+        self.n = n
+        self.seed = seed
+        self.random_state = random_state
+
+
 class CCS(Method):
     """The hardest rows cut off, then equal shares of every level of difficulty.
 
@@ -693,6 +736,145 @@ class ZCore(Method):
         self.jitter = jitter
         self.random_ties = random_ties
         self.constant_columns = constant_columns
+        self.n = n
+        self.seed = seed
+        self.random_state = random_state
+
+
+class LeastConfidence(Method):
+    """Rows of which no class is likely.
+
+    Needs: model outputs (class probabilities or logits)
+
+    Rows: not looked at
+
+    Cost: time and memory O(n) per class
+
+    Source: Lewis, Gale, A Sequential Algorithm for Training Text Classifiers, 1994
+
+    Not when: many rows are labeled at once (they repeat each other: badge or u-herding spread them), or labels are
+    few and the model is not to be trusted yet
+
+    First k picks are the picks for k: yes
+
+    Args:
+        n: How many rows, for `fit`: a count, a share, or text such as "5%".
+        seed: Seed of every random decision; `random_state` is the same.
+    """
+
+    _name = "least-confidence"
+
+    def __init__(
+        self,
+        *,
+        n: int | float | str | None = None,
+        seed: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.n = n
+        self.seed = seed
+        self.random_state = random_state
+
+
+class Margin(Method):
+    """Rows whose two likeliest classes are about as likely.
+
+    Needs: model outputs (class probabilities or logits)
+
+    Rows: not looked at
+
+    Cost: time and memory O(n) per class
+
+    Source: Scheffer, Decomain, Wrobel, Active Hidden Markov Models for Information Extraction, 2001
+
+    Not when: many rows are labeled at once (they repeat each other: badge or u-herding spread them), or labels are
+    few and the model is not to be trusted yet
+
+    First k picks are the picks for k: yes
+
+    Args:
+        n: How many rows, for `fit`: a count, a share, or text such as "5%".
+        seed: Seed of every random decision; `random_state` is the same.
+    """
+
+    _name = "margin"
+
+    def __init__(
+        self,
+        *,
+        n: int | float | str | None = None,
+        seed: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.n = n
+        self.seed = seed
+        self.random_state = random_state
+
+
+class Entropy(Method):
+    """Rows of which many classes are about as likely.
+
+    Needs: model outputs (class probabilities or logits)
+
+    Rows: not looked at
+
+    Cost: time and memory O(n) per class
+
+    Source: Shannon, A Mathematical Theory of Communication, 1948
+
+    Not when: many rows are labeled at once (they repeat each other: badge or u-herding spread them), or labels are
+    few and the model is not to be trusted yet
+
+    First k picks are the picks for k: yes
+
+    Args:
+        n: How many rows, for `fit`: a count, a share, or text such as "5%".
+        seed: Seed of every random decision; `random_state` is the same.
+    """
+
+    _name = "entropy"
+
+    def __init__(
+        self,
+        *,
+        n: int | float | str | None = None,
+        seed: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.n = n
+        self.seed = seed
+        self.random_state = random_state
+
+
+class Badge(Method):
+    """Rows that a model is unsure of and would learn different things from: k-means++ on gradients.
+
+    Needs: model outputs (class probabilities or logits)
+
+    Rows: raw: what the model's last layer is given
+
+    Cost: time O(budget n (d + classes)) at worst, far less lazily; memory O(n + budget (d + classes))
+
+    Source: Ash et al., Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds, 2020
+
+    Not when: there is no model yet, or the rows are not the features of the model that gave the outputs
+
+    First k picks are the picks for k: yes
+
+    Args:
+        n: How many rows, for `fit`: a count, a share, or text such as "5%".
+        seed: Seed of every random decision; `random_state` is the same.
+    """
+
+    _name = "badge"
+
+    def __init__(
+        self,
+        *,
+        n: int | float | str | None = None,
+        seed: int | None = None,
+        random_state: Any = None,
+    ) -> None:
         self.n = n
         self.seed = seed
         self.random_state = random_state

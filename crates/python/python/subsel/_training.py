@@ -23,7 +23,7 @@ class Tracker:
             logits = model(x)
             tracker.update(ids, logits, labels, epoch=epoch)
             ...
-    subsel.select(X, 0.3, "ccs", scores=tracker.scores("forgetting", never_learned="most"))
+    subsel.select(X, 0.3, "ccs", scores=tracker.scores("forgetting"))
     ```
 
     It keeps 56 bytes per row, is pickled with a checkpoint, and merges with those of other workers.
@@ -81,7 +81,8 @@ class Tracker:
             by: "forgetting", "correctness", "el2n", "el2n-sum", "aum" (the mean margin of the label, of logits) or "aum-prob"
                 (the sum of that of probabilities, as CCS and D2 take it).
             never_learned: What forgetting says of rows never learned: "infinite" (its authors), "most" (one more than the
-                most forgotten, which other methods can take) or "zero" (DeepCore, CCS).
+                most forgotten) or "zero" (DeepCore, CCS). Methods take infinite scores: first, or as the greatest finite one
+                where widths matter.
         """
         return self._scores(by, never_learned, True)
 

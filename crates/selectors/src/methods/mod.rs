@@ -1,5 +1,6 @@
 //! One folder per method.
 
+pub mod badge;
 pub mod ccs;
 pub mod cluster_balanced;
 pub mod d2;
@@ -21,7 +22,9 @@ pub mod random;
 pub mod semdedup;
 pub mod stratified;
 pub mod then;
+pub mod top_score;
 pub mod typiclust;
 pub mod u_herding;
+pub mod uncertainty;
 pub mod wasserstein;
 pub mod zcore;

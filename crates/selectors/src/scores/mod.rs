@@ -6,16 +6,15 @@ mod label_tests;
 mod neighborhood;
 #[cfg(test)]
 mod tests;
-mod uncertainty;
 
 use std::fmt::Debug;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+pub use crate::methods::uncertainty::{Entropy, LeastConfidence, Margin};
 pub use given_label::{Compared, El2n, Grand, LabelMargin, LabelQuality, Quality};
 pub use neighborhood::{Density, KDistance, Typicality};
-pub use uncertainty::{Entropy, LeastConfidence, Margin};
 
 use crate::Error;
 use crate::context::Context;
@@ -94,17 +93,17 @@ pub fn all() -> &'static [ScoreEntry] {
             build: build::<KDistance>,
         },
         ScoreEntry {
-            info: &uncertainty::MARGIN,
+            info: &methods::uncertainty::MARGIN,
             score: "1 - (p1 - p2) of what a model says (--probs or --logits): from 0, sure, to 1",
             build: build::<Margin>,
         },
         ScoreEntry {
-            info: &uncertainty::ENTROPY,
+            info: &methods::uncertainty::ENTROPY,
             score: "-sum p ln p of what a model says, in nats",
             build: build::<Entropy>,
         },
         ScoreEntry {
-            info: &uncertainty::LEAST_CONFIDENCE,
+            info: &methods::uncertainty::LEAST_CONFIDENCE,
             score: "1 - p1 of what a model says",
             build: build::<LeastConfidence>,
         },
@@ -191,3 +190,6 @@ macro_rules! score {
 score!(Norm, |method: &Norm, pool, ctx: &mut Context| norms(pool, method.norm, ctx));
 score!(ZCore, ZCore::scores);
 score!(Prototypicality, Prototypicality::scores);
+score!(Margin, Margin::scores);
+score!(Entropy, Entropy::scores);
+score!(LeastConfidence, LeastConfidence::scores);

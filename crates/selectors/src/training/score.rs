@@ -32,8 +32,9 @@ pub enum TrainingScore {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NeverLearned {
-    /// Infinitely often forgotten, as its authors, SVP and Data Diet have it: the hardest. Methods refuse scores that are
-    /// not finite.
+    /// Infinitely often forgotten, as its authors, SVP and Data Diet have it: the hardest. Methods that go by order take
+    /// these rows first, ccs cuts them off first, and where widths matter (strata of ccs, importance in d2) they count as
+    /// the greatest number of events of any row.
     #[default]
     Infinite,
     /// In the same order, but finite: one more event than any row has.

@@ -53,7 +53,8 @@ pub enum Hard {
 /// each, as equal a share as sizes allow.
 ///
 /// # Input
-/// One score per row; embeddings are not looked at.
+/// One score per row; embeddings are not looked at. Infinite scores, such as those of rows never learned, are cut off
+/// first and else are in the hardest stratum (or the easiest).
 /// # Errors
 /// [`Error::Missing`] without scores.
 /// # Guarantees
@@ -189,19 +190,34 @@ impl Stratum {
     }
 }
 
+/// The least and the greatest of the finite scores, which infinite ones count as where widths matter: a row never learned
+/// is in the hardest stratum, and leaves the others as they are. 0 and 0 where none is finite.
+pub(crate) fn finite_range(scores: impl Iterator<Item = f64>) -> (f64, f64) {
+    let mut range: Option<(f64, f64)> = None;
+    for score in scores.filter(|score| score.is_finite()) {
+        let (least, most) = range.unwrap_or((score, score));
+        range = Some((least.min(score), most.max(score)));
+    }
+    range.unwrap_or((0.0, 0.0))
+}
+
 /// Parts rows into intervals of equal width from the least score to just above the greatest (by a factor of 1.0001, as
-/// the reference has it; that factor would lose a greatest score that is not positive, and is left out there).
+/// the reference has it; that factor would lose a greatest score that is not positive, and is left out there). Infinite
+/// scores are in the first and the last.
 pub(crate) fn equal_width(rows: Vec<usize>, scores: &[f64], count: usize) -> Vec<Stratum> {
-    let least = rows.iter().map(|&row| scores[row]).fold(f64::INFINITY, f64::min);
-    let most = rows.iter().map(|&row| scores[row]).fold(f64::NEG_INFINITY, f64::max);
+    let (least, most) = finite_range(rows.iter().map(|&row| scores[row]));
     let width = (if most > 0.0 { 1.0001 * most } else { most } - least) / count as f64;
     let edge = |i: usize| least + i as f64 * width;
     let mut strata: Vec<Stratum> =
         (0..count).map(|i| Stratum { rows: Vec::new(), from: edge(i), to: edge(i + 1) }).collect();
     for row in rows {
         // No width, or one that is no number where scores span all of `f64`: one stratum.
-        let at = (scores[row] - least) / width;
-        strata[if at.is_finite() { (at as usize).min(count - 1) } else { 0 }].rows.push(row);
+        let at = (scores[row].clamp(least, most) - least) / width;
+        let stratum = &mut strata[if at.is_finite() { (at as usize).min(count - 1) } else { 0 }];
+        stratum.rows.push(row);
+        if scores[row].is_infinite() {
+            (stratum.from, stratum.to) = (stratum.from.min(scores[row]), stratum.to.max(scores[row]));
+        }
     }
     strata
 }

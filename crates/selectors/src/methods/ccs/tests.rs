@@ -67,3 +67,17 @@ fn the_share_cut_off_follows_the_share_kept() {
         assert!(crate::parse_method(wrong).is_ok_and(|method| method.check().is_err()), "{wrong}");
     }
 }
+
+#[test]
+fn infinite_scores_are_the_hardest_and_widen_no_stratum() {
+    let scores = [0.0, 1.0, f64::INFINITY, 2.0, 4.0, f64::NEG_INFINITY];
+    let strata = equal_width((0..6).collect(), &scores, 4);
+    let rows: Vec<&[usize]> = strata.iter().map(|stratum| stratum.rows.as_slice()).collect();
+    assert_eq!(rows, [&[0, 1, 5][..], &[3], &[], &[2, 4]]);
+    assert_eq!(strata[3].name(), "scores 3.0003 to inf");
+    assert_eq!(equal_width(vec![2, 5], &scores, 4)[0].rows, [2, 5], "nothing finite");
+    // Cut off first, though the greatest finite score is as hard a stratum.
+    let mut kept = picks_of(&Ccs { beta: Some(0.2), ..Ccs::default() }, &scored(&scores), 5, 3);
+    kept.sort_unstable();
+    assert_eq!(kept, [0, 1, 3, 4, 5]);
+}

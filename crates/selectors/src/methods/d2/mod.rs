@@ -11,7 +11,7 @@ use crate::Error;
 use crate::allocate::balanced;
 use crate::context::Context;
 use crate::method::{MethodInfo, ParamInfo, Selector, params_of};
-use crate::methods::ccs::{Hard, check_strata, equal_width, without_hardest};
+use crate::methods::ccs::{Hard, check_strata, equal_width, finite_range, without_hardest};
 use crate::neighbors::{knn, knn_plan};
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
@@ -98,7 +98,7 @@ pub enum Reverse {
 ///
 /// # Input
 /// Embeddings `(n, d)`, raw or unit, and a score per row, rescaled to `[0, 1]`; without scores every row has importance
-/// 1. Labeled rows speak first: they are taken before any pick.
+/// 1, and infinite ones that of the greatest or least finite one. Labeled rows speak first: they are taken before any pick.
 /// # Guarantees
 /// Deterministic; ties to the lowest row. Nested, except with strata or a cut-off. A row worth 0 or less takes nothing
 /// from its neighbors when it is picked.
@@ -150,13 +150,12 @@ impl D2 {
     /// Scores as importance: from 0 to 1, the hardest 1; of equal scores, and without scores, 1.
     fn importance(&self, pool: &CheckedPool<'_>) -> Vec<f64> {
         let Some(scores) = pool.scores() else { return vec![1.0; pool.len()] };
-        let least = scores.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let (least, most) = finite_range(scores.iter().copied());
         // Halves, since the whole width may be beyond `f64`.
         let width = most / 2.0 - least / 2.0;
         let share = |score: f64| if width > 0.0 { (score / 2.0 - least / 2.0) / width } else { 1.0 };
-        let of = |&score: &f64| if self.hard == Hard::High || width <= 0.0 { share(score) } else { 1.0 - share(score) };
-        scores.iter().map(of).collect()
+        let of = |score: f64| if self.hard == Hard::High || width <= 0.0 { share(score) } else { 1.0 - share(score) };
+        scores.iter().map(|score| of(score.clamp(least, most))).collect()
     }
 
     /// Picks among all candidates of `pool`, whose importance is given.

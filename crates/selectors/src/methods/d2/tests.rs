@@ -108,3 +108,25 @@ fn strata_share_the_budget_and_the_hardest_are_cut_off() {
     pool.known.scores = None;
     assert!(select_rows(&settings, &pool, 40, 0).is_err_and(|error| error.to_string().contains("scores")));
 }
+
+#[test]
+fn infinite_scores_count_as_the_greatest_finite_one() {
+    let mut pool = mixture_pool(60, 3, 4);
+    let scores: Vec<f64> = (0..60).map(|row| f64::from(row * 7 % 60)).collect();
+    let picks = |pool: &LinePool, settings: &D2| picks_of(settings, pool, 60, 0);
+    let (high, low) = (D2 { k: 4, ..D2::default() }, D2 { k: 4, hard: Hard::Low, ..D2::default() });
+    pool.known.scores = Some(scores.clone());
+    let expected = [picks(&pool, &high), picks(&pool, &low)];
+    let ends = |score: f64| match score {
+        59.0 => f64::INFINITY,
+        0.0 => f64::NEG_INFINITY,
+        score => score,
+    };
+    // Beside a row of 58 and one of 1, which are the greatest and the least finite ones now.
+    let shrunk = |score: f64| score.clamp(1.0, 58.0);
+    pool.known.scores = Some(scores.iter().copied().map(ends).collect());
+    let infinite = [picks(&pool, &high), picks(&pool, &low)];
+    pool.known.scores = Some(scores.iter().copied().map(shrunk).collect());
+    assert_eq!(infinite, [picks(&pool, &high), picks(&pool, &low)]);
+    assert_ne!(infinite, expected);
+}

@@ -99,6 +99,7 @@ fn columns_come_in_stripes_as_memory_allows() {
         dim: 256,
         value_bytes: 2,
         labeled: 0,
+        classes: 0,
         threads: 2,
         block_rows: 2048,
         cache_bytes: 0,
