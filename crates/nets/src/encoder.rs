@@ -81,13 +81,7 @@ impl NetEncoder {
     /// # Source
     /// Effective Subset Selection Through the Lens of Neural Network Pruning (2024), figure 4a; it does not state the
     /// initialization.
-    pub fn untrained(
-        name: &str,
-        side: usize,
-        normalize: Normalize,
-        seed: u64,
-        device: Device,
-    ) -> Result<Self, Error> {
+    pub fn untrained(name: &str, side: usize, normalize: Normalize, seed: u64, device: Device) -> Result<Self, Error> {
         let Some((_, network)) = UNTRAINED.iter().find(|untrained| untrained.0 == name) else {
             let known = UNTRAINED.map(|untrained| untrained.0).join(", ");
             return Err(Error::Unknown { what: "untrained network", name: name.into(), known });

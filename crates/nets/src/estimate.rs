@@ -91,13 +91,7 @@ fn made(n: usize, side: usize) -> Result<(Pixels, Vec<usize>), Error> {
     Ok((Pixels::new(side, bytes, None)?, (0..n).collect()))
 }
 
-fn sum_up(
-    log: &[EpochLog],
-    (epochs, steps): (usize, usize),
-    batch: usize,
-    macs: u64,
-    device: Device,
-) -> Estimate {
+fn sum_up(log: &[EpochLog], (epochs, steps): (usize, usize), batch: usize, macs: u64, device: Device) -> Estimate {
     // The first step pays for memory and, on a GPU, for kernels.
     let measured = &log[1..];
     let rate = measured.len() as f64 / measured.iter().map(|one| 1.0 / one.images_per_second).sum::<f64>();
@@ -123,8 +117,11 @@ mod tests {
     #[test]
     fn estimates_are_of_the_whole_training() {
         let ctx = Context::new(&Settings::default()).expect("a context");
-        let recipe =
-            Recipe { network: "resnet8".into(), batches: Batches::of(16), ..Recipe::named("svp-cifar").expect("a name") };
+        let recipe = Recipe {
+            network: "resnet8".into(),
+            batches: Batches::of(16),
+            ..Recipe::named("svp-cifar").expect("a name")
+        };
         let found = estimate(&recipe, (1_000, 8, 10), Device::Cpu, &ctx).expect("an estimate");
         assert_eq!((found.epochs, found.steps, found.batch), (181, 181 * 63, 16));
         assert!((found.seconds * found.images_per_second / (181.0 * 63.0 * 16.0) - 1.0).abs() < 1e-9);

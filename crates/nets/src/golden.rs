@@ -60,7 +60,10 @@ fn near_digest(got: &[f32], digest: &Value, tolerance: f64, what: &str) {
     let first = numbers(&digest["first"]);
     let spread = norm / (got.len() as f64).sqrt();
     for (got, want) in got.iter().zip(&first) {
-        assert!((f64::from(*got) - want).abs() <= 4.0 * tolerance * spread.max(want.abs()), "{what}: {got}, not {want}");
+        assert!(
+            (f64::from(*got) - want).abs() <= 4.0 * tolerance * spread.max(want.abs()),
+            "{what}: {got}, not {want}"
+        );
     }
     let length = got.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
     assert!((length - norm).abs() <= tolerance * norm, "{what}: length {length}, not {norm}");

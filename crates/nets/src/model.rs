@@ -225,17 +225,10 @@ fn plain(name: &str) -> String {
 }
 
 /// Writes tensors, and other bytes under names, with their description.
-pub(crate) fn write(
-    path: &Path,
-    about: &About,
-    tensors: &[Named],
-    others: &[(&str, Vec<u8>)],
-) -> Result<(), Error> {
+pub(crate) fn write(path: &Path, about: &About, tensors: &[Named], others: &[(&str, Vec<u8>)]) -> Result<(), Error> {
     let error = |detail: String| Error::File { path: path.into(), detail };
-    let bytes: Vec<Vec<u8>> = tensors
-        .iter()
-        .map(|tensor| tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect())
-        .collect();
+    let bytes: Vec<Vec<u8>> =
+        tensors.iter().map(|tensor| tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect()).collect();
     let mut views = Vec::new();
     for (tensor, bytes) in tensors.iter().zip(&bytes) {
         let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes).map_err(|e| error(e.to_string()))?;

@@ -107,7 +107,8 @@ fn half_precision_is_read() {
             Dtype::BF16 => half::bf16::from_f32(*v).to_le_bytes().to_vec(),
             _ => f64::from(*v).to_le_bytes().to_vec(),
         };
-        let bytes: Vec<Vec<u8>> = tensors.iter().map(|tensor| tensor.values.iter().flat_map(narrow).collect()).collect();
+        let bytes: Vec<Vec<u8>> =
+            tensors.iter().map(|tensor| tensor.values.iter().flat_map(narrow).collect()).collect();
         let views = tensors.iter().zip(&bytes).map(|(tensor, bytes)| {
             (tensor.name.clone(), TensorView::new(dtype, tensor.shape.clone(), bytes).expect("a tensor"))
         });

@@ -149,12 +149,8 @@ impl Optimizer {
         match (self, &mut memory[..]) {
             (Optimizer::Sgd { momentum, nesterov, weight_decay, decay_all }, [velocity]) => {
                 let decay = if *decay_all || role.is_weight() { *weight_decay } else { 0.0 };
-                let how = SgdStep {
-                    rate: rate as f32,
-                    momentum: *momentum as f32,
-                    decay: decay as f32,
-                    nesterov: *nesterov,
-                };
+                let how =
+                    SgdStep { rate: rate as f32, momentum: *momentum as f32, decay: decay as f32, nesterov: *nesterov };
                 engine.sgd(how, weight, velocity, gradient);
             }
             (Optimizer::Adam { weight_decay }, [means, squares]) => {
@@ -240,9 +236,12 @@ mod tests {
     #[test]
     fn normalizations_and_biases_decay_only_where_all_do() {
         let engine = Cpu::new();
-        for (decay_all, role, want) in
-            [(true, Role::Gamma, 0.95), (false, Role::Gamma, 1.0), (false, Role::Filter, 0.95), (false, Role::Beta, 1.0)]
-        {
+        for (decay_all, role, want) in [
+            (true, Role::Gamma, 0.95),
+            (false, Role::Gamma, 1.0),
+            (false, Role::Filter, 0.95),
+            (false, Role::Beta, 1.0),
+        ] {
             let optimizer = Optimizer::Sgd { momentum: 0.9, nesterov: false, weight_decay: 0.5, decay_all };
             let mut weight = vec![1.0_f32];
             let mut memory = vec![vec![0.0]];

@@ -13,9 +13,9 @@ use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 
-pub use cpu::{Array, Cpu};
 pub(crate) use cpu::team;
 pub use cpu::team::together;
+pub use cpu::{Array, Cpu};
 #[cfg(feature = "burn")]
 pub use on_burn::OnBurn;
 

@@ -90,9 +90,8 @@ fn convolutions_are_sums_of_products(engine: &impl Engine) {
         }
         let got = engine.conv_filter(conv, &x_maps, &dy_maps);
         near(&engine.values(conv.kind(), &got), &df, 2e-5, &format!("{what} by filter"));
-        let sums: Vec<f32> = (0..conv.output)
-            .map(|o| dy.chunks(out * out).skip(o).step_by(conv.output).flatten().sum())
-            .collect();
+        let sums: Vec<f32> =
+            (0..conv.output).map(|o| dy.chunks(out * out).skip(o).step_by(conv.output).flatten().sum()).collect();
         near(&engine.values(plus, &engine.channel_sums(&dy_maps)), &sums, 1e-5, &format!("{what} by bias"));
     }
 }
@@ -174,9 +173,11 @@ fn pools_are_their_definitions(engine: &impl Engine) {
             for (at, dy) in dy.iter().enumerate() {
                 let (oy, ox) = (at / out, at % out);
                 let rows = (2 * oy).saturating_sub(1)..(2 * oy + 2).min(side);
-                let places = rows.flat_map(|y| ((2 * ox).saturating_sub(1)..(2 * ox + 2).min(side)).map(move |x| (y, x)));
+                let places =
+                    rows.flat_map(|y| ((2 * ox).saturating_sub(1)..(2 * ox + 2).min(side)).map(move |x| (y, x)));
                 let places = places.map(|(y, x)| plane * side * side + y * side + x);
-                let best = places.reduce(|best, place| if x[place] > x[best] { place } else { best }).expect("a window");
+                let best =
+                    places.reduce(|best, place| if x[place] > x[best] { place } else { best }).expect("a window");
                 y.push(x[best]);
                 dx[best] += dy;
             }

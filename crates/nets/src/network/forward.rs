@@ -178,8 +178,7 @@ impl<E: Engine> Train<'_, E> {
     fn norm(&mut self, layer: NormLayer, x: E::Maps, add: Option<&E::Maps>, slope: Option<f32>) -> Normed<E> {
         let moments = self.engine.moments(&x);
         let Weights { params, running } = &mut *self.weights;
-        let norm =
-            Norm { gamma: &params[layer.gamma], beta: &params[layer.beta], moments: &moments, eps: layer.eps };
+        let norm = Norm { gamma: &params[layer.gamma], beta: &params[layer.beta], moments: &moments, eps: layer.eps };
         let y = self.engine.norm_frozen(norm, &x, add, slope);
         let pixels = self.engine.pixels(&x);
         self.engine.track(&mut running[layer.moments], &moments, self.momentum, pixels);

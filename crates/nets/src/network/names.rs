@@ -11,10 +11,16 @@ pub const NETWORKS: [(&str, &str); 13] = [
     ("resnet20", "the same of 20 layers: the proxy of Selection via Proxy"),
     ("resnet56", "the same of 56 layers"),
     ("resnet110", "the same of 110 layers"),
-    ("resnet164", "pre-activation ResNet of 164 layers in bottlenecks, 256 features: the target of Selection via Proxy"),
+    (
+        "resnet164",
+        "pre-activation ResNet of 164 layers in bottlenecks, 256 features: the target of Selection via Proxy",
+    ),
     ("resnet20-post", "ResNet of 20 layers, activation after the sum, 64 features"),
     ("resnet18", "ResNet-18 for pictures of 32 pixels, 512 features: SCAN, CCS, DeepCore"),
-    ("resnet18-pooled", "the same with a max-pool after the stem, four times cheaper: TypiClust, ProbCover and NGS, supervised"),
+    (
+        "resnet18-pooled",
+        "the same with a max-pool after the stem, four times cheaper: TypiClust, ProbCover and NGS, supervised",
+    ),
     ("resnet18-imagenet", "ResNet-18 with the stem of ImageNet, torchvision's"),
     ("wrn-28-2", "WRN-28-2 with leaky ReLUs, 128 features: FlexMatch, SimMatch"),
     ("wrn-28-8", "the same, four times as wide"),

@@ -131,8 +131,7 @@ impl Training<'_, '_> {
         let about = self.about(&network);
         let side = data.pixels.side();
         let stream = |name: &str| Stream::new(self.options.seed, name);
-        let batcher =
-            Batcher::new(data.pixels, recipe.augment.steps(side)?, about.normalize, stream("augmentation"))?;
+        let batcher = Batcher::new(data.pixels, recipe.augment.steps(side)?, about.normalize, stream("augmentation"))?;
         let plan = recipe.batches.plan(data.rows.len());
         let order = Order::new(data.rows.len(), plan, stream("order"));
         let (epochs, steps) = plan.span(recipe.length);

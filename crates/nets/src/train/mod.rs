@@ -22,8 +22,8 @@ use crate::engine::{Engine, team};
 use crate::outputs::check_rows;
 
 pub use classifier::{Classifier, ClassifierOptions, classifier};
-pub use probe::probe;
 pub use log::{EpochLog, LogFile, Watch};
+pub use probe::probe;
 pub use simclr::{Gate, Simclr, SimclrOptions, simclr};
 
 /// Pictures with their classes.

@@ -132,10 +132,8 @@ struct Projector {
 impl Projector {
     fn new(recipe: &SimclrRecipe, dim: usize) -> Self {
         let hidden = if recipe.hidden == 0 { dim } else { recipe.hidden };
-        let kinds = [
-            Kind::Matrix { output: hidden, input: dim },
-            Kind::Matrix { output: recipe.projection, input: hidden },
-        ];
+        let kinds =
+            [Kind::Matrix { output: hidden, input: dim }, Kind::Matrix { output: recipe.projection, input: hidden }];
         let mut entries = Vec::new();
         for (layer, kind) in [(0, kinds[0]), (2, kinds[1])] {
             let outputs = Kind::Vector(kind.shape()[0]);

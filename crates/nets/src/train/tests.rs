@@ -187,7 +187,10 @@ fn faults_of_the_data_are_named() {
         train(Labeled { rows: &[3, 10], ..labeled }, &recipe()),
         "row 10 is named for training, but there are pictures 0 to 9"
     );
-    assert_eq!(train(Labeled { classes: 1, ..labeled }, &recipe()), "row 1 is of class 1, but there are classes 0 to 0");
+    assert_eq!(
+        train(Labeled { classes: 1, ..labeled }, &recipe()),
+        "row 1 is of class 1, but there are classes 0 to 0"
+    );
     assert_eq!(train(Labeled { labels: &[0; 9], ..labeled }, &recipe()), "9 labels for 10 pictures");
     let wild = Recipe { schedule: Schedule::Constant { rate: 1e30 }, ..recipe() };
     assert!(train(labeled, &wild).starts_with("the loss is "), "{}", train(labeled, &wild));

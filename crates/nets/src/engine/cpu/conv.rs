@@ -302,11 +302,8 @@ impl Forward<'_> {
                     sum = simd.add_f32s(sum, vector::<S>(&add[at + v * lanes..]));
                 }
                 if let Some(slope) = self.finish.slope {
-                    let below = if slope == 0.0 {
-                        simd.splat_f32s(0.0)
-                    } else {
-                        simd.mul_f32s(sum, simd.splat_f32s(slope))
-                    };
+                    let below =
+                        if slope == 0.0 { simd.splat_f32s(0.0) } else { simd.mul_f32s(sum, simd.splat_f32s(slope)) };
                     sum = simd.max_f32s(below, sum);
                 }
                 S::as_mut_simd_f32s(&mut self.out[at + v * lanes..][..lanes]).0[0] = sum;

@@ -184,14 +184,7 @@ impl Engine for Cpu {
         })
     }
 
-    fn conv_input(
-        &self,
-        conv: Conv,
-        filter: &Vec<f32>,
-        sides: [usize; 2],
-        dy: &Array,
-        add: Option<&Array>,
-    ) -> Array {
+    fn conv_input(&self, conv: Conv, filter: &Vec<f32>, sides: [usize; 2], dy: &Array, add: Option<&Array>) -> Array {
         let shape = shape(conv, dy.shape[0], sides);
         self.array([shape.n, sides[0], sides[1], conv.input], |dx| {
             conv::by_input(&shape, dy.values(), filter, add.map(Array::values), dx);

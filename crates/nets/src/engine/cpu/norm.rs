@@ -139,8 +139,20 @@ impl Kernel for ChunkApply<'_> {
 fn bent(value: f32, slope: Option<f32>) -> f32 {
     match slope {
         None => value,
-        Some(0.0) => if value < 0.0 { 0.0 } else { value },
-        Some(slope) => if value < 0.0 { slope * value } else { value },
+        Some(0.0) => {
+            if value < 0.0 {
+                0.0
+            } else {
+                value
+            }
+        }
+        Some(slope) => {
+            if value < 0.0 {
+                slope * value
+            } else {
+                value
+            }
+        }
     }
 }
 
