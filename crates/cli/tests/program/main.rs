@@ -7,6 +7,7 @@ mod compare;
 mod constraints;
 mod judge;
 mod limits;
+mod proxy;
 mod quickstart;
 mod readme;
 mod report;
