@@ -21,7 +21,7 @@ pub(super) fn beginning(plan: &Plan, header: &Header, journal: &Journal) -> Stri
         plan.score,
         counted(plan.n, "row"),
         counted(proxy, "training"),
-        counted(target, "training"),
+        count(target),
         if plan.setting.seeds == 1 { "once".into() } else { format!("{} times", plan.setting.seeds) },
         header.proxy,
         header.target,
@@ -87,7 +87,9 @@ impl Watch for Tell<'_> {
         let per = self.began.elapsed().as_secs_f64() / self.found as f64;
         let left = match all - done.min(all) {
             0 => String::new(),
+            // The first after those that were known tells little of the rest, and seconds are not worth a word.
             _ if self.known > 0 && self.found < 2 => String::new(),
+            left if per * (left as f64) < 10.0 => String::new(),
             left => format!("; about {} left", secs_text(per * left as f64)),
         };
         messages::say(&format!("{}: {accuracy}{took} ({done} of {all}{left})", self.what(&trained.place)));

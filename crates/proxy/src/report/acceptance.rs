@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::text::grouped;
 use super::{AtBudget, AtRound, Told};
 use crate::score::Score;
 use crate::setting::{Plan, Task};
@@ -43,7 +44,7 @@ pub(super) fn all(plan: &Plan, rounds: &[AtRound], budgets: &[AtBudget]) -> Vec<
         if let Some(value) = entropy {
             all.push(Acceptance {
                 name: "entropy-spearman",
-                of: format!("entropies of {on}, both trained on {} rows", round.rows),
+                of: format!("entropies of {on}, both trained on {} rows", grouped(round.rows)),
                 value,
                 rule: format!("above {SPEARMAN}"),
                 holds: keeps(&value, SPEARMAN, true),
@@ -51,21 +52,26 @@ pub(super) fn all(plan: &Plan, rounds: &[AtRound], budgets: &[AtBudget]) -> Vec<
         }
     }
     for budget in budgets {
-        if let (Task::CoreSet, Some(over)) = (plan.setting.task, budget.error_over_full) {
+        let is_share = |share: f64| (budget.rows as f64 / plan.n as f64 - share).abs() < 0.005;
+        if let (true, Some(over)) = (is_share(0.5) && plan.setting.task == Task::CoreSet, budget.error_over_full) {
             let value = points(over);
             all.push(Acceptance {
                 name: "error-over-full",
-                of: format!("target's error on {} rows less that on all {}", budget.rows, plan.n),
+                of: format!("target's error on {} rows less that on all {}", grouped(budget.rows), grouped(plan.n)),
                 value,
                 rule: format!("at most {ERROR} points at 50 %"),
                 holds: keeps(&value, ERROR, false),
             });
         }
-        if let (false, Some(over)) = (plan.score == Score::Random, budget.over_random) {
+        if let (true, Some(over)) = (is_share(0.1) && plan.score != Score::Random, budget.over_random) {
             let value = points(over);
             all.push(Acceptance {
                 name: "over-random",
-                of: format!("target's accuracy on {} rows by {} less that on random ones", budget.rows, plan.score),
+                of: format!(
+                    "target's accuracy on {} rows by {} less that on random ones",
+                    grouped(budget.rows),
+                    plan.score
+                ),
                 value,
                 rule: format!("at least {RANDOM} points at 10 %"),
                 holds: keeps(&value, RANDOM, true),

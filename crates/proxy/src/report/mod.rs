@@ -74,6 +74,22 @@ pub struct AtRound {
     pub overlap: Option<Told>,
 }
 
+impl AtRound {
+    /// With intervals of correlations and shares kept to what those can be.
+    fn bounded(mut self) -> Self {
+        let within = |told: &mut Option<Told>, least: f64| {
+            if let Some(told) = told {
+                // Not `clamp`: the ends of one seed are NaN, and stay so.
+                told.low = if told.low < least { least } else { told.low };
+                told.high = if told.high > 1.0 { 1.0 } else { told.high };
+            }
+        };
+        [&mut self.spearman, &mut self.entropy, &mut self.entropy_held_out].into_iter().for_each(|r| within(r, -1.0));
+        within(&mut self.overlap, 0.0);
+        self
+    }
+}
+
 /// What the target comes to on rows of one number.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AtBudget {
@@ -247,6 +263,7 @@ impl Known<'_> {
                 entropy_held_out: compared(|of| of.entropy_held_out),
                 overlap: compared(|of| of.overlap.last().map(|(_, share)| *share)),
             }
+            .bounded()
         };
         self.places().into_iter().enumerate().map(round).collect()
     }

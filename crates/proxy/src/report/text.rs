@@ -146,11 +146,11 @@ impl Report {
             && let Some(proxy) = &self.proxy_secs
         {
             let mut text = format!("choosing took {} with the proxy", secs(&Some(*proxy)));
-            if let (Some(_), Some(speed_up)) = (&self.target_secs, &self.speed_up) {
+            if let Some(target) = &self.target_secs {
                 text.push_str(&format!(
                     ", {} with the target: {} times as fast (trainings, telling the pool and ranking; not the last training of the target)",
                     secs(&self.target_secs),
-                    two_digits(speed_up.mean)
+                    two_digits(target.mean / proxy.mean)
                 ));
             }
             notes.push(text);
@@ -229,7 +229,7 @@ fn capital(text: &str) -> String {
 }
 
 /// A count with its thousands apart.
-fn grouped(value: usize) -> String {
+pub(super) fn grouped(value: usize) -> String {
     let digits = value.to_string();
     let letters = digits.chars().enumerate();
     letters.fold(String::new(), |mut text, (i, digit)| {

@@ -47,8 +47,6 @@ impl Run<'_, '_, '_> {
         let keep = proxy.1.picks.len();
         let place = self.place(seed, Role::Target, Of::Picks, labeled.len());
         let left = self.train(place, round, labeled, self.plan.wants())?;
-        // It counts as one training, here and among those that are judged.
-        self.done -= 1;
         let ranking = self.rank(place, &left, labeled, keep)?;
         let candidates = self.without(labeled);
         self.compare(place, [proxy.0, &left], [proxy.1, &ranking], &candidates, &[keep])

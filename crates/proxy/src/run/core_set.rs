@@ -20,8 +20,6 @@ impl Run<'_, '_, '_> {
                 let proxy = self.choose(seed, Role::Proxy, &start, largest)?;
                 if plan.setting.compare_target {
                     let target = self.choose(seed, Role::Target, &start, largest)?;
-                    // It counts as one training, here and where the target is judged on all rows.
-                    self.done -= 1;
                     let place = self.place(seed, Role::Target, Of::All, plan.n);
                     let candidates = self.without(&start);
                     let of_picks: Vec<usize> = sizes.iter().map(|size| size - start.len()).collect();

@@ -4,6 +4,7 @@ mod active;
 mod core_set;
 mod ranking;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -99,8 +100,17 @@ pub fn run(
     learners.proxy.check(plan.wants())?;
     learners.target.check(if plan.setting.compare_target { plan.wants() } else { Wants::default() })?;
     let (proxy, target) = plan.trainings();
-    let mut run =
-        Run { plan, given, learners, dir, journal, watch, ctx, done: 0, all: (proxy + target) * plan.setting.seeds };
+    let mut run = Run {
+        plan,
+        given,
+        learners,
+        dir,
+        journal,
+        watch,
+        ctx,
+        done: HashSet::new(),
+        all: (proxy + target) * plan.setting.seeds,
+    };
     for seed in first_seed..first_seed + plan.setting.seeds as u64 {
         run.ctx.set_seed(seed);
         match plan.setting.task {
@@ -141,7 +151,8 @@ struct Run<'r, 'g, 'l> {
     journal: &'r mut Journal,
     watch: &'r mut dyn Watch,
     ctx: &'r mut Context,
-    done: usize,
+    /// Trainings that are known by now.
+    done: HashSet<Place>,
     all: usize,
 }
 
@@ -166,7 +177,7 @@ impl Run<'_, '_, '_> {
             Role::Target => &mut *self.learners.target,
         };
         let (rows_hash, from_input) = (rows_hash(rows.iter().copied()), learner.features_are_input());
-        self.done += 1;
+        self.done.insert(place);
         let known = self.journal.trained(&place);
         if known.is_some_and(|known| known.rows_hash == rows_hash) && left.has(wants, from_input) {
             return Ok(left);
@@ -192,7 +203,7 @@ impl Run<'_, '_, '_> {
         }
         let (best_accuracy, seconds) = (learned.best_accuracy, learned.seconds);
         let trained = Trained { place, rows_hash, accuracy, best_accuracy, test_rows, seconds };
-        self.watch.trained(&trained, self.done, self.all);
+        self.watch.trained(&trained, self.done.len(), self.all);
         self.journal.add_trained(trained)?;
         Ok(left)
     }

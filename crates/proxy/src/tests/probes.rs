@@ -1,5 +1,6 @@
 //! Probes on embeddings.
 
+use subsel::training::Tracker;
 use subsel::{CheckedPool, Pool};
 use subsel_formats::MemorySource;
 use subsel_metrics::evaluators::{LinearProbe, Logistic};
@@ -59,7 +60,7 @@ fn a_probe_learns_what_the_evaluator_of_its_name_does() {
 }
 
 #[test]
-fn rankings_do_not_depend_on_threads_and_cheap_probes_rank_alike() {
+fn a_cheap_probe_ranks_as_a_dear_one_does() {
     let setting = Setting { compare_target: true, ..core_set(&["50%"], "entropy") };
     on_blobs(setting, ("linear-probe:epochs=20", "logistic"), |ran, report, _| {
         let report = report.unwrap_or_else(|error| panic!("{error}"));
@@ -71,11 +72,30 @@ fn rankings_do_not_depend_on_threads_and_cheap_probes_rank_alike() {
 
 #[test]
 fn scores_of_its_training_are_those_of_a_tracker() {
-    for score in ["forgetting", "forgetting-zero", "el2n", "aum"] {
-        on_blobs(core_set(&["30"], score), ("linear-probe:epochs=30,batch=120", "logistic"), |ran, report, _| {
+    let probe = LinearProbe { epochs: 30, batch: 50, ..LinearProbe::default() };
+    let (rows, codes) = blobs(N, 1);
+    let train = Examples::new(&rows, DIM, codes.clone()).unwrap_or_else(|error| panic!("{error}"));
+    let none = Examples::new(&[], DIM, Vec::new()).unwrap_or_else(|error| panic!("{error}"));
+    let all: Vec<usize> = (0..N).collect();
+    let standard = Standard::of_rows(&rows, DIM);
+    let task = Problem { classes: CLASSES, train: &train, rows: &all, test: &none, standard: &standard };
+    let mut tracker = Tracker::new(N, Some(CLASSES)).unwrap_or_else(|error| panic!("{error}"));
+    let seed = subsel::Stream::new(0, "proxy-training").bits(N as u64) >> 33;
+    let mut seen = |epoch: usize, places: &[u32], logits: &[f32]| {
+        let ids: Vec<usize> = places.iter().map(|&place| place as usize).collect();
+        let labels: Vec<usize> = ids.iter().map(|&row| codes[row] as usize).collect();
+        tracker.update(epoch as u32, &ids, logits, &labels)
+    };
+    probe.train(&task, seed, &context(), &mut seen).unwrap_or_else(|error| panic!("{error}"));
+    for name in ["forgetting", "forgetting-zero", "el2n", "aum"] {
+        on_blobs(core_set(&["30"], name), ("linear-probe:epochs=30,batch=50", "logistic"), |ran, report, _| {
             report.unwrap_or_else(|error| panic!("{error}"));
             let place = crate::Place { seed: 0, role: Role::Proxy, of: crate::Of::All, rows: N };
-            assert!(dir_of(ran.path(), &place).join("scores.npy").is_file(), "{score}");
+            let path = dir_of(ran.path(), &place).join("scores.npy");
+            let found =
+                subsel_formats::read_column(&path, &Default::default()).unwrap_or_else(|error| panic!("{error}"));
+            let Some(score) = ran.plan.wants().dynamics else { panic!("{name} is a score of a training") };
+            assert_eq!(found.values, subsel_formats::SideColumn::Floats(tracker.scores(score)), "{name}");
         });
     }
     on_blobs(core_set(&["30"], "forgetting"), ("logistic", "logistic"), |_, report, _| {
