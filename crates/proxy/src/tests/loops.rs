@@ -49,7 +49,7 @@ fn active_learning_is_the_loop_of_the_paper() {
     let of_target = target.seen.lock().expect("no training panicked").clone();
     // The second seed's: three rounds, each from scratch on all that is labeled; then the target at each budget, and on
     // as many random rows, of which the initial ones are the first.
-    let rows = |seen: &[(Vec<usize>, u64, usize)]| seen.iter().map(|(rows, ..)| rows.clone()).collect::<Vec<_>>();
+    let rows = |seen: &[Seen]| seen.iter().map(|(rows, ..)| rows.clone()).collect::<Vec<_>>();
     assert_eq!(rows(&of_proxy[3..]), rounds[..3].iter().map(|rows| ascending(rows)).collect::<Vec<_>>());
     let random = |size: usize| ascending(&shuffled(1)[..size]);
     assert_eq!(rows(&of_target[4..]), [ascending(&labeled[..24]), random(24), ascending(&labeled), random(36)]);

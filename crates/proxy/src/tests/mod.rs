@@ -41,14 +41,17 @@ pub(crate) fn classes(codes: Vec<u32>) -> Classes {
     Classes { codes, names: (0..CLASSES).map(|class| class.to_string()).collect() }
 }
 
+/// Rows, seed and round of a training.
+pub(crate) type Seen = (Vec<usize>, u64, usize);
+
 /// Tells the class whose mean is nearest: no seed, no epochs.
 #[derive(Clone)]
 pub(crate) struct Nearest {
     pub(crate) rows: Vec<f32>,
     pub(crate) labels: Vec<u32>,
     pub(crate) test: Vec<f32>,
-    /// Every training: its rows, seed and round.
-    pub(crate) seen: Arc<Mutex<Vec<(Vec<usize>, u64, usize)>>>,
+    /// Every training.
+    pub(crate) seen: Arc<Mutex<Vec<Seen>>>,
     /// Trainings that work; the next is interrupted.
     pub(crate) patience: usize,
     /// What is wrong with what it says.
