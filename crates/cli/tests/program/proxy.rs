@@ -103,7 +103,7 @@ if os.path.exists("broken") and sys.argv[4] == "target":
 
 #[cfg(unix)]
 #[test]
-#[allow(clippy::print_stderr)]
+#[allow(clippy::print_stderr, reason = "says that it was skipped, and why")]
 fn a_program_of_the_users_trains_fails_and_is_gone_on_with() {
     if std::process::Command::new("python3").arg("--version").output().is_err() {
         eprintln!("skipped: there is no python3 to run the program of a user with");
