@@ -50,6 +50,9 @@ pub(crate) enum Command {
     Methods(MethodsArgs),
     /// Hold methods side by side over budgets and seeds: means, differences to random, labels saved.
     Compare(Box<CompareArgs>),
+    /// Let a small model choose what a large one learns from: active learning or a core-set, against random rows.
+    #[command(visible_alias = "svp")]
+    Proxy(Box<ProxyArgs>),
     /// Write the chosen rows of tables (Parquet shards, npy, csv, jsonl, txt) with all their columns.
     Take(TakeArgs),
     /// Turn images into embeddings: a row of values for each.
@@ -199,6 +202,96 @@ pub(crate) struct CompareArgs {
     pub(crate) say: SayArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+/// `subsel proxy`.
+#[derive(Debug, Args)]
+pub(crate) struct ProxyArgs {
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+    /// Classes of the rows of the pool, one per row; a model learns only from those of the rows it is given
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) labels: Option<PathBuf>,
+    /// Embeddings of the test rows, as the pool is read; programs of your own find theirs themselves
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) test_features: Option<PathBuf>,
+    /// Classes of the test rows, one per row
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) test_labels: Option<PathBuf>,
+    /// What is chosen: rows to label, round after round, or rows to keep of a data set that is labeled
+    #[arg(long, value_enum, default_value_t, help_heading = "What to do")]
+    pub(crate) task: TaskArg,
+    /// What rows are chosen by: least-confidence, margin, entropy, k-center, random; for core-sets forgetting,
+    /// forgetting-zero, el2n, aum too [default: least-confidence, and entropy for core-sets]
+    #[arg(long, value_name = "SCORE", help_heading = "What to do")]
+    pub(crate) score: Option<String>,
+    /// How many rows the target learns from in the end, initial ones included: counts or percentages of the pool, such as
+    /// 10%,50% [default: 50%]
+    #[arg(short = 'n', value_name = "N,..", help_heading = "What to do")]
+    pub(crate) n: Option<String>,
+    /// Active learning: rows labeled after each round [default: 10%,20%,30%,40%,50%, up to the largest of -n]
+    #[arg(long, value_name = "N,..", help_heading = "What to do")]
+    pub(crate) rounds: Option<String>,
+    /// Random rows at the start [default: 2%; core-sets by k-center: 1000, which count against -n]
+    #[arg(long, value_name = "N", help_heading = "What to do")]
+    pub(crate) initial: Option<String>,
+    /// How often the whole is done, each time with other draws: --seed and those after it
+    #[arg(long, value_name = "SEEDS", default_value_t = 1, help_heading = "What to do")]
+    pub(crate) seeds: usize,
+    /// The small model: linear-probe or logistic on the embeddings, such as linear-probe:epochs=20; with a command, what
+    /// {model} stands for
+    #[arg(long, value_name = "MODEL", help_heading = "The models")]
+    pub(crate) proxy: Option<String>,
+    /// The model that matters, likewise
+    #[arg(long, value_name = "MODEL", help_heading = "The models")]
+    pub(crate) target: Option<String>,
+    /// A program of your own that trains the proxy, such as 'python train.py --rows {rows} --out {dir}'
+    #[arg(long, value_name = "COMMAND", help_heading = "The models")]
+    pub(crate) proxy_cmd: Option<String>,
+    /// A program of your own that trains the target
+    #[arg(long, value_name = "COMMAND", help_heading = "The models")]
+    pub(crate) target_cmd: Option<String>,
+    /// One program for both, told apart by {role}, {model} or {epochs}
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["proxy_cmd", "target_cmd"], help_heading = "The models")]
+    pub(crate) train_cmd: Option<String>,
+    /// What {epochs} stands for where the proxy is trained
+    #[arg(long, value_name = "EPOCHS", help_heading = "The models")]
+    pub(crate) proxy_epochs: Option<usize>,
+    /// What {epochs} stands for where the target is trained
+    #[arg(long, value_name = "EPOCHS", help_heading = "The models")]
+    pub(crate) target_epochs: Option<usize>,
+    /// How long a training by a command may take, such as 90s, 30m or 12h [default: as long as it likes]
+    #[arg(long, value_name = "TIME", value_parser = crate::proxy::duration, help_heading = "The models")]
+    pub(crate) timeout: Option<std::time::Duration>,
+    /// Train the target after every round, not at -n only
+    #[arg(long, help_heading = "What to compare with")]
+    pub(crate) target_every_round: bool,
+    /// Let the target choose too, from the same rows: how alike the rankings are, and how much faster the proxy is
+    #[arg(long, help_heading = "What to compare with")]
+    pub(crate) compare_target: bool,
+    /// Train the target on all rows too
+    #[arg(long, help_heading = "What to compare with")]
+    pub(crate) full: bool,
+    /// Do not train the target on as many random rows
+    #[arg(long, help_heading = "What to compare with")]
+    pub(crate) no_random: bool,
+    /// Directory of everything that is trained, chosen and found; a run that was stopped goes on where it was
+    #[arg(short, long, value_name = "DIR", default_value = "proxy-run", help_heading = "Output")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) say: SayArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// What is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TaskArg {
+    /// Rows to label, by a proxy that knows only the labels bought so far.
+    #[default]
+    ActiveLearning,
+    /// Rows to keep, by a proxy that learned from all of them.
+    CoreSet,
 }
 
 /// `subsel judge`.
@@ -644,12 +737,13 @@ pub(crate) struct ConstraintArgs {
     pub(crate) cost_budget: Option<f64>,
 }
 
-/// The command line. A recipe names its pool, so that none need be given.
+/// The command line. A recipe names its pool, and programs that train find theirs, so that none need be given.
 pub(crate) fn command() -> clap::Command {
     use clap::CommandFactory;
-    Cli::command().mut_subcommand("compare", |compare| {
+    let cli = Cli::command().mut_subcommand("compare", |compare| {
         compare.mut_arg("inputs", |inputs| inputs.required(false).required_unless_present("recipe"))
-    })
+    });
+    cli.mut_subcommand("proxy", |proxy| proxy.mut_arg("inputs", |inputs| inputs.required(false)))
 }
 
 /// The options of one command, whose inputs may be in memory.

@@ -136,6 +136,26 @@ impl From<subsel_images::Error> for Failure {
     }
 }
 
+impl From<subsel_proxy::Error> for Failure {
+    fn from(error: subsel_proxy::Error) -> Self {
+        use subsel_proxy::Error as Proxy;
+        match error {
+            Proxy::Subsel(error) => error.into(),
+            error => {
+                let code = match error {
+                    Proxy::Unknown { .. }
+                    | Proxy::Incomplete { .. }
+                    | Proxy::Setting { .. }
+                    | Proxy::Template { .. } => USAGE,
+                    _ => FAILED,
+                };
+                // Not with its causes: the end of a log is the end of the message.
+                Failure { message: without_number(&error.to_string()), hint: error.hint(), kind: kind(&error), code }
+            }
+        }
+    }
+}
+
 impl From<subsel_report::Error> for Failure {
     fn from(error: subsel_report::Error) -> Self {
         match error {

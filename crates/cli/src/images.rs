@@ -191,7 +191,12 @@ pub(crate) fn skipped_note(skipped: &[Skipped]) -> Option<String> {
     Some(match skipped.len() {
         1 => format!("1 image could not be read and was left out, {}: {}", first.name, first.why),
         many => {
-            format!("{} images could not be read and were left out, the first is {}: {}", count(many), first.name, first.why)
+            format!(
+                "{} images could not be read and were left out, the first is {}: {}",
+                count(many),
+                first.name,
+                first.why
+            )
         }
     })
 }

@@ -26,6 +26,7 @@ mod output;
 mod picks;
 mod plan;
 mod progress;
+mod proxy;
 mod quickstart;
 mod report;
 mod run;
@@ -63,6 +64,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Judge(args) => judge::run(*args),
         Command::Dedup(args) => dedup::run(*args),
         Command::Compare(args) => compare::run(*args),
+        Command::Proxy(args) => proxy::run(*args),
         Command::Verify(args) => verify::run(args),
         Command::Report(args) => report::run(*args),
         Command::Plan(args) => plan::run(*args),

@@ -194,6 +194,11 @@ pub(crate) fn first_classes(path: &Path, named: Option<&str>, n: usize) -> Resul
     Ok(Classes::from_names(&names))
 }
 
+/// Reads a column of labels, however long.
+pub(crate) fn column(path: &Path, named: Option<&str>) -> Result<SideColumn, Failure> {
+    Ok(Given::File(path.to_owned()).column(Role::Labels.name(), named, LABELS)?.values)
+}
+
 /// Names that columns of labels go by.
 const LABELS: &[&str] = &["label", "labels", "class", "y"];
 

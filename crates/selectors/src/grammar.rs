@@ -64,7 +64,10 @@ fn methods() -> impl Iterator<Item = (&'static MethodInfo, Build)> + Clone {
 }
 
 /// Reads the text of one thing of a list, without chains. `what` it is, for messages.
-pub(crate) fn parse_listed<T: ?Sized + 'static>(
+///
+/// # Errors
+/// [`GrammarError`] that points at the first thing that cannot be read, with the nearest known name.
+pub fn parse_listed<T: ?Sized + 'static>(
     text: &str,
     what: &str,
     list: impl Iterator<Item = (&'static MethodInfo, BuildAs<T>)> + Clone,
@@ -161,12 +164,15 @@ impl Reader<'_> {
         what: &str,
         mut list: impl Iterator<Item = (&'static MethodInfo, B)> + Clone,
     ) -> Result<(&'static MethodInfo, B), GrammarError> {
-        let command = if what == "method" { "subsel methods" } else { "subsel score --list" };
-        if name.is_empty() {
-            let hint = format!("`{command}` lists them");
-            return Err(self.error(at, format!("a {what} name is missing"), Some(hint)));
-        }
         let all = list.clone();
+        let listed = match what {
+            "method" => "`subsel methods` lists them".to_owned(),
+            "score" => "`subsel score --list` lists them".to_owned(),
+            _ => format!("there are: {}", all.clone().map(|(info, _)| info.name).collect::<Vec<_>>().join(", ")),
+        };
+        if name.is_empty() {
+            return Err(self.error(at, format!("a {what} name is missing"), Some(listed)));
+        }
         list.find(|(info, _)| info.name == name || info.aliases.contains(&name)).ok_or_else(|| {
             let names = all.flat_map(|(info, _)| std::iter::once(&info.name).chain(info.aliases));
             let hint = match nearest(name, names.copied()) {
@@ -175,7 +181,7 @@ impl Reader<'_> {
                         .into()
                 }
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("`{command}` lists what there is"),
+                None => listed,
             };
             self.error(at, format!("there is no {what} `{name}`"), Some(hint))
         })

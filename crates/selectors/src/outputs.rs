@@ -90,7 +90,11 @@ impl Outputs {
     }
 
     /// Checks that each of `n` rows has an output and that it is what it is said to be.
-    pub(crate) fn check(&self, n: usize) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Classes`], [`Error::Length`], [`Error::Number`], [`Error::ProbabilitySum`], and [`Error::Settings`] for a
+    /// temperature that is none.
+    pub fn check(&self, n: usize) -> Result<(), Error> {
         let what = self.name();
         if self.classes < 2 {
             return Err(Error::Classes { what, got: self.classes });
@@ -126,13 +130,18 @@ impl Outputs {
         Outputs { values: Arc::new(values), ..self.clone() }
     }
 
+    /// The numbers of all rows, row by row, as they were given.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
     /// The numbers of a row as they were given, class by class.
-    pub(crate) fn row(&self, row: usize) -> &[f32] {
+    pub fn row(&self, row: usize) -> &[f32] {
         &self.values[row * self.classes..(row + 1) * self.classes]
     }
 
     /// The likeliest class of a row, the lowest of equals.
-    pub(crate) fn class_of(&self, row: usize) -> usize {
+    pub fn class_of(&self, row: usize) -> usize {
         let of_row = self.row(row);
         (1..of_row.len()).fold(0, |best, class| if of_row[class] > of_row[best] { class } else { best })
     }
@@ -175,7 +184,7 @@ impl Outputs {
     ///
     /// # Errors
     /// [`Error::Interrupted`].
-    pub(crate) fn uncertainties(&self, by: Uncertainty, temperature: f64, ctx: &Context) -> Result<Vec<f64>, Error> {
+    pub fn uncertainties(&self, by: Uncertainty, temperature: f64, ctx: &Context) -> Result<Vec<f64>, Error> {
         self.numbers(ctx, |of_row, row| {
             self.probabilities(row, temperature, of_row);
             by.of(of_row)
@@ -226,11 +235,13 @@ impl Outputs {
         rows.iter().map(column).collect()
     }
 
-    /// The same of each name of a label, `None` for one that stands for a class that is not known.
+    /// The column of each name of a label, `None` for one that stands for a class that is not known. Labels that are all
+    /// whole numbers below the number of columns name columns; else, with as many different labels as columns, they do so
+    /// in ascending order.
     ///
     /// # Errors
-    /// [`Error::Labels`].
-    pub(crate) fn columns(&self, labels: &Classes) -> Result<Vec<Option<usize>>, Error> {
+    /// [`Error::Labels`] where they can do neither.
+    pub fn columns(&self, labels: &Classes) -> Result<Vec<Option<usize>>, Error> {
         // Rows that a labeling tool's export says nothing of have no name of a class.
         let number = |name: &String| if name.is_empty() { Some(-1) } else { whole(name) };
         let numbers: Option<Vec<i64>> = labels.names.iter().map(number).collect();

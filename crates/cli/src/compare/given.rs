@@ -97,7 +97,7 @@ impl Examples {
 }
 
 /// Numbers the classes of test rows as those of the pool, those only one of them has included; and tells which they are.
-fn join(pool: &mut Classes, test: &Classes) -> (Classes, Vec<String>) {
+pub(crate) fn join(pool: &mut Classes, test: &Classes) -> (Classes, Vec<String>) {
     let mut notes = Vec::new();
     let missing = |names: &[String], others: &[String]| -> Vec<String> {
         names.iter().filter(|name| !others.contains(name)).cloned().collect()

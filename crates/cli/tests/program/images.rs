@@ -60,14 +60,7 @@ fn embeddings_come_with_names_classes_and_the_model() {
     assert_eq!((&summary["n"], &summary["d"]), (&24.into(), &16.into()), "{summary}");
     assert_eq!(
         dir.names(),
-        [
-            "photos",
-            "train.ids.txt",
-            "train.labels.txt",
-            "train.manifest.json",
-            "train.model.safetensors",
-            "train.npy"
-        ]
+        ["photos", "train.ids.txt", "train.labels.txt", "train.manifest.json", "train.model.safetensors", "train.npy"]
     );
     assert_eq!(dir.read("train.ids.txt").lines().nth(13), Some("wide/01.png"));
     assert_eq!(dir.read("train.labels.txt").lines().nth(13), Some("wide"));

@@ -8,6 +8,7 @@ mod constraints;
 mod images;
 mod judge;
 mod limits;
+mod proxy;
 mod quickstart;
 mod readme;
 mod report;

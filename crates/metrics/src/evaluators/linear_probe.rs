@@ -60,7 +60,7 @@ impl Evaluator for LinearProbe {
 
     fn evaluate(&self, task: &Task<'_>, seed: u64, ctx: &Context) -> Result<Evaluation, Error> {
         let kernels = ctx.kernels();
-        let layer = self.train(task, seed, ctx)?;
+        let layer = self.train(task, seed, ctx, &mut |_, _, _| Ok(()))?;
         let mut logits = vec![0.0; task.test.len() * task.classes];
         let all = every(task.test.len());
         layer.logits(kernels, task.test.features(), &all, &mut logits);
@@ -68,15 +68,25 @@ impl Evaluator for LinearProbe {
     }
 }
 
-/// Weights `(C, width)` and biases `(C,)`.
-pub(super) struct Layer {
+/// Weights `(C, width)` and biases `(C,)` that a [`LinearProbe`] learned.
+#[derive(Clone, Debug)]
+pub struct Layer {
     width: usize,
     pub(super) weights: Vec<f32>,
     pub(super) biases: Vec<f32>,
 }
 
+/// Sees every minibatch before the step of the optimizer: the epoch from 0, the places of its rows, each once and
+/// ascending, and their logits `(b, C)`.
+pub type Seen<'a> = dyn FnMut(usize, &[u32], &[f32]) -> Result<(), Error> + 'a;
+
 impl Layer {
-    fn logits(&self, kernels: Kernels, rows: &[f32], picked: &[u32], out: &mut [f32]) {
+    /// Logits `(m, C)` of the rows `picked` `(m,)` of `rows`, which are padded as those of
+    /// [`Examples`](crate::Examples) are.
+    ///
+    /// # Panics
+    /// If lengths do not fit.
+    pub fn logits(&self, kernels: Kernels, rows: &[f32], picked: &[u32], out: &mut [f32]) {
         kernels.class_dots(rows, self.width, picked, &self.weights, out);
         for row in out.chunks_exact_mut(self.biases.len()) {
             row.iter_mut().zip(&self.biases).for_each(|(logit, bias)| *logit += bias);
@@ -85,7 +95,11 @@ impl Layer {
 }
 
 impl LinearProbe {
-    pub(super) fn train(&self, task: &Task<'_>, seed: u64, ctx: &Context) -> Result<Layer, Error> {
+    /// Learns from the task's rows; its test rows are not looked at.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`], and whatever `seen` gives.
+    pub fn train(&self, task: &Task<'_>, seed: u64, ctx: &Context, seen: &mut Seen<'_>) -> Result<Layer, Error> {
         let (kernels, classes, width, dim) = (ctx.kernels(), task.classes, task.train.width(), task.train.dim());
         let start = Stream::new(seed, "probe-start");
         let bound = 1.0 / (dim as f64).sqrt();
@@ -110,6 +124,7 @@ impl LinearProbe {
             for batch in order.batches() {
                 errors.resize(batch.rows.len() * classes, 0.0);
                 layer.logits(kernels, task.train.features(), &batch.rows, &mut errors);
+                seen(epoch, &batch.rows, &errors)?;
                 for ((errors, row), count) in errors.chunks_exact_mut(classes).zip(&batch.rows).zip(&batch.counts) {
                     let label = task.train.labels()[*row as usize];
                     error_of(errors, label, *count as f32 / self.batch as f32);

@@ -52,9 +52,8 @@ impl Evaluator for Logistic {
     }
 
     fn evaluate(&self, task: &Task<'_>, _seed: u64, ctx: &Context) -> Result<Evaluation, Error> {
-        let problem = Problem::new(task, self.lambda, ctx.kernels());
-        let layer = self.fit(&problem, ctx)?;
-        let logits = problem.tell(task, &layer);
+        let fit = self.train(task, ctx)?;
+        let logits = fit.logits(ctx.kernels(), task.test.features(), task.test.width());
         Ok(Evaluation::of(task, logits.chunks_exact(task.classes).map(largest)))
     }
 }
@@ -62,6 +61,16 @@ impl Evaluator for Logistic {
 impl Logistic {
     /// The most steps of L-BFGS.
     pub const MOST_STEPS: u64 = 2000;
+
+    /// Learns from the task's rows; its test rows are not looked at.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`], before or after the fit.
+    pub fn train(&self, task: &Task<'_>, ctx: &Context) -> Result<LogisticFit, Error> {
+        let problem = Problem::new(task, self.lambda, ctx.kernels());
+        let layer = self.fit(&problem, ctx)?;
+        Ok(LogisticFit { dim: task.train.dim(), width: problem.width, layer, standard: task.standard.clone() })
+    }
 
     fn fit(&self, problem: &Problem<'_, '_>, ctx: &Context) -> Result<Vec<f64>, Error> {
         ctx.go_on()?;
@@ -93,13 +102,54 @@ impl Logistic {
     }
 }
 
+/// What a [`Logistic`] learned.
+#[derive(Clone, Debug)]
+pub struct LogisticFit {
+    dim: usize,
+    width: usize,
+    /// Weights `(C, width)` for standardized rows, the bias of each class behind them.
+    layer: Vec<f64>,
+    standard: Standard,
+}
+
+impl LogisticFit {
+    /// Logits `(m, C)` of rows `(m, width)`, padded as those of [`Examples`](crate::Examples) are.
+    ///
+    /// # Panics
+    /// If lengths do not fit.
+    pub fn logits(&self, kernels: Kernels, rows: &[f32], width: usize) -> Vec<f64> {
+        let classes = self.layer.len() / self.width;
+        let mut logits = Vec::with_capacity(rows.len() / width * classes);
+        // Some at a time: standardized rows take twice their memory.
+        for rows in rows.chunks(1024 * width) {
+            let rows = standardized(rows, width, self.dim, self.width, &self.standard);
+            let n = rows.len() / self.width;
+            let first = logits.len();
+            logits.resize(first + n * classes, 0.0);
+            kernels.class_dots(&rows, self.width, &every(n), &self.layer, &mut logits[first..]);
+        }
+        logits
+    }
+}
+
+/// Rows `(n, width)` of `dim` values standardized, with a one for the biases behind them, `(n, out_width)`.
+fn standardized(rows: &[f32], width: usize, dim: usize, out_width: usize, standard: &Standard) -> Vec<f64> {
+    let mut out = vec![0.0; rows.len() / width * out_width];
+    for (out, row) in out.chunks_exact_mut(out_width).zip(rows.chunks_exact(width)) {
+        for i in 0..dim {
+            out[i] = (f64::from(row[i]) - standard.mean[i]) * standard.scale[i];
+        }
+        out[dim] = 1.0;
+    }
+    out
+}
+
 /// Rows standardized, with a column of ones for the biases behind them, and their classes.
 struct Problem<'a, 'b> {
     task: &'a Task<'b>,
     classes: usize,
     width: usize,
     rows: Vec<f64>,
-    standard: &'a Standard,
     lambda: f64,
     kernels: Kernels,
     all: Vec<u32>,
@@ -113,39 +163,12 @@ impl<'a, 'b> Problem<'a, 'b> {
             classes: task.classes,
             width,
             rows: Vec::new(),
-            standard: task.standard,
             lambda,
             kernels,
             all: every(task.train.len()),
         };
-        problem.rows = problem.standardized(task.train.features(), task.train.width());
+        problem.rows = standardized(task.train.features(), task.train.width(), task.train.dim(), width, task.standard);
         problem
-    }
-
-    fn standardized(&self, rows: &[f32], width: usize) -> Vec<f64> {
-        let dim = self.task.train.dim();
-        let mut out = vec![0.0; rows.len() / width * self.width];
-        for (out, row) in out.chunks_exact_mut(self.width).zip(rows.chunks_exact(width)) {
-            for i in 0..dim {
-                out[i] = (f64::from(row[i]) - self.standard.mean[i]) * self.standard.scale[i];
-            }
-            out[dim] = 1.0;
-        }
-        out
-    }
-
-    /// Logits of the test rows, `(m, C)`.
-    fn tell(&self, task: &Task<'_>, layer: &[f64]) -> Vec<f64> {
-        let mut logits = Vec::with_capacity(task.test.len() * self.classes);
-        // Some at a time: standardized test rows take twice their memory.
-        for rows in task.test.features().chunks(1024 * task.test.width()) {
-            let rows = self.standardized(rows, task.test.width());
-            let n = rows.len() / self.width;
-            let first = logits.len();
-            logits.resize(first + n * self.classes, 0.0);
-            self.kernels.class_dots(&rows, self.width, &every(n), layer, &mut logits[first..]);
-        }
-        logits
     }
 
     /// Half the squared weights, biases left out.

@@ -6,6 +6,6 @@ mod neighbors;
 #[cfg(test)]
 mod tests;
 
-pub use linear_probe::LinearProbe;
-pub use logistic::Logistic;
+pub use linear_probe::{Layer, LinearProbe, Seen};
+pub use logistic::{Logistic, LogisticFit};
 pub use neighbors::Neighbors;
