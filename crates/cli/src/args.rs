@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Proxy(Box<ProxyArgs>),
     /// Write the chosen rows of tables (Parquet shards, npy, csv, jsonl, txt) with all their columns.
     Take(TakeArgs),
+    /// Train a network: a classifier, features without labels (SimCLR), or a linear layer on its features.
+    Train(TrainArgs),
     /// Turn images into embeddings: a row of values for each.
     Embed(Box<EmbedArgs>),
     /// Write a pool in another format.
@@ -189,9 +191,27 @@ pub(crate) struct CompareArgs {
     /// Classes of the test rows, one per row
     #[arg(long, value_name = "FILE", help_heading = "Judges")]
     pub(crate) test_labels: Option<PathBuf>,
-    /// What learns from the picks: linear-probe, logistic, 1nn, 20nn [default: linear-probe where there are labels]
+    /// What learns from the picks: linear-probe, logistic, 1nn, 20nn, and with --images supervised, a network trained from
+    /// scratch on them [default: linear-probe where there are labels]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Judges")]
     pub(crate) evaluators: Vec<String>,
+    /// Images of the pool, row by row, for the evaluator supervised
+    #[arg(long, value_name = "INPUT", num_args = 1.., help_heading = "Networks")]
+    pub(crate) images: Vec<PathBuf>,
+    /// How it trains: a recipe by name (`subsel train recipes`), or a TOML file [default: ngs-supervised]
+    #[arg(long, value_name = "RECIPE", help_heading = "Networks")]
+    pub(crate) train_recipe: Option<String>,
+    /// What it trains, such as resnet8 [default: the recipe's]
+    #[arg(long, value_name = "NETWORK", help_heading = "Networks")]
+    pub(crate) network: Option<String>,
+    /// Passes over the picks [default: the recipe's]
+    #[arg(long, value_name = "EPOCHS", help_heading = "Networks")]
+    pub(crate) epochs: Option<usize>,
+    /// Where it trains: cpu, cuda, cuda:1
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", help_heading = "Networks")]
+    pub(crate) device: String,
+    #[command(flatten)]
+    pub(crate) test_pictures: ImageArgs,
     /// Metrics without labels, such as mean-distance,frechet [default: some where there are no labels]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Judges")]
     pub(crate) metrics: Vec<String>,
@@ -218,6 +238,8 @@ pub(crate) struct ProxyArgs {
     /// Classes of the test rows, one per row
     #[arg(long, value_name = "FILE", help_heading = "What is known")]
     pub(crate) test_labels: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) images: ImageArgs,
     /// What is chosen: rows to label, round after round, or rows to keep of a data set that is labeled
     #[arg(long, value_enum, default_value_t, help_heading = "What to do")]
     pub(crate) task: TaskArg,
@@ -238,8 +260,8 @@ pub(crate) struct ProxyArgs {
     /// How often the whole is done, each time with other draws: --seed and those after it
     #[arg(long, value_name = "SEEDS", default_value_t = 1, help_heading = "What to do")]
     pub(crate) seeds: usize,
-    /// The small model: linear-probe or logistic on the embeddings, such as linear-probe:epochs=20; with a command, what
-    /// {model} stands for
+    /// The small model: linear-probe or logistic on the embeddings, such as linear-probe:epochs=20; a network on images,
+    /// such as resnet8:epochs=10 (settings: recipe, epochs, batch, device); with a command, what {model} stands for
     #[arg(long, value_name = "MODEL", help_heading = "The models")]
     pub(crate) proxy: Option<String>,
     /// The model that matters, likewise
@@ -282,6 +304,20 @@ pub(crate) struct ProxyArgs {
     pub(crate) say: SayArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+/// Pictures that networks are examined on.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ImageArgs {
+    /// Images that networks are examined on, as the pool's are read
+    #[arg(long, value_name = "INPUT", num_args = 1.., help_heading = "Networks")]
+    pub(crate) test_images: Vec<PathBuf>,
+    /// Which part of an .npz they are
+    #[arg(long, value_name = "SPLIT", help_heading = "Networks")]
+    pub(crate) test_split: Option<String>,
+    /// Pixels along a side that networks are given
+    #[arg(long, value_name = "PIXELS", default_value_t = 32, help_heading = "Networks")]
+    pub(crate) side: usize,
 }
 
 /// What is chosen.
@@ -569,6 +605,155 @@ pub(crate) struct TakeArgs {
     pub(crate) quiet: bool,
 }
 
+/// `subsel train`.
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// What is trained.
+    #[command(subcommand)]
+    pub(crate) what: TrainCommand,
+}
+
+/// What `subsel train` trains.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrainCommand {
+    /// A classifier of labeled images, such as those that were picked.
+    Classifier(Box<ClassifierArgs>),
+    /// Features without labels (SimCLR), for `subsel embed` and for selecting.
+    Simclr(Box<SimclrArgs>),
+    /// A linear layer on the features of a trained network: how much they tell.
+    Probe(Box<ProbeArgs>),
+    /// List the recipes, or tell one as TOML.
+    Recipes(RecipesArgs),
+}
+
+/// Images for a training, as `subsel embed` reads them.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PictureArgs {
+    /// Images, as `subsel embed` reads them
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// The column of images (Parquet) [default: the only one]
+    #[arg(long, value_name = "NAME", help_heading = "Reading")]
+    pub(crate) column: Option<String>,
+    /// Which part of an .npz: train, val or test [default: train]
+    #[arg(long, value_name = "SPLIT", help_heading = "Reading")]
+    pub(crate) split: Option<String>,
+    /// Classes, one per image [default: those that the images come with]
+    #[arg(long, value_name = "FILE", help_heading = "Reading")]
+    pub(crate) labels: Option<PathBuf>,
+    /// Classes of the test images, likewise
+    #[arg(long, value_name = "FILE", help_heading = "Reading")]
+    pub(crate) test_labels: Option<PathBuf>,
+    /// Only these images: picks of `subsel select`, or row numbers
+    #[arg(long, value_name = "FILE", help_heading = "Reading")]
+    pub(crate) rows: Option<PathBuf>,
+    /// Only so many, drawn at random
+    #[arg(long, value_name = "N", help_heading = "Reading")]
+    pub(crate) sample: Option<usize>,
+    /// Leave images out that cannot be read
+    #[arg(long, help_heading = "Reading")]
+    pub(crate) skip_broken: bool,
+    #[command(flatten)]
+    pub(crate) test: ImageArgs,
+}
+
+/// How a training runs.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TrainingArgs {
+    /// The network, such as resnet8, resnet20, resnet18 [default: the recipe's]
+    #[arg(long, value_name = "NETWORK", help_heading = "How to train")]
+    pub(crate) network: Option<String>,
+    /// Passes over the images, the schedule drawn together or out [default: the recipe's]
+    #[arg(long, value_name = "EPOCHS", help_heading = "How to train")]
+    pub(crate) epochs: Option<usize>,
+    /// Images of a step [default: the recipe's]
+    #[arg(long, value_name = "IMAGES", help_heading = "How to train")]
+    pub(crate) batch: Option<usize>,
+    /// Tell how long it would take on this machine, and do nothing
+    #[arg(long, help_heading = "How to train")]
+    pub(crate) dry_run: bool,
+    /// The trained network; until it is done, its checkpoints, from which the same command goes on
+    #[arg(short, long, value_name = "FILE", default_value = "model.safetensors", help_heading = "Output")]
+    pub(crate) output: PathBuf,
+    /// Epochs from one checkpoint to the next
+    #[arg(long, value_name = "EPOCHS", default_value_t = 10, help_heading = "Output")]
+    pub(crate) every: usize,
+    #[command(flatten)]
+    pub(crate) say: SayArgs,
+    /// Where it runs: cpu, cuda, cuda:1
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", help_heading = "Running")]
+    pub(crate) device: String,
+    /// Seed of initial weights, order and augmentation
+    #[arg(long, value_name = "SEED", default_value_t = 0, help_heading = "Running")]
+    pub(crate) seed: u64,
+    /// Worker threads [default: as many as the machine has]
+    #[arg(long, value_name = "T", help_heading = "Running")]
+    pub(crate) threads: Option<usize>,
+}
+
+/// `subsel train classifier`.
+#[derive(Debug, Args)]
+pub(crate) struct ClassifierArgs {
+    #[command(flatten)]
+    pub(crate) pictures: PictureArgs,
+    /// A recipe by name (`subsel train recipes` lists them), or a TOML file
+    #[arg(long, value_name = "RECIPE", default_value = "svp-cifar-50", help_heading = "How to train")]
+    pub(crate) recipe: String,
+    /// Scores of the training, one number per image: forgetting, forgetting-zero, aum, aum-prob, el2n; written beside the
+    /// network
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Output")]
+    pub(crate) scores: Vec<String>,
+    /// Write logits and features of all images beside the network: `--logits` of `subsel select`, and a pool
+    #[arg(long, help_heading = "Output")]
+    pub(crate) outputs: bool,
+    #[command(flatten)]
+    pub(crate) training: TrainingArgs,
+}
+
+/// `subsel train simclr`.
+#[derive(Debug, Args)]
+pub(crate) struct SimclrArgs {
+    #[command(flatten)]
+    pub(crate) pictures: PictureArgs,
+    /// A recipe by name (`subsel train recipes` lists them), or a TOML file
+    #[arg(long, value_name = "RECIPE", default_value = "simclr-small", help_heading = "How to train")]
+    pub(crate) recipe: String,
+    /// Epochs from one look at test images to the next: how well neighbors tell their classes
+    #[arg(long, value_name = "EPOCHS", default_value_t = 5, help_heading = "How to train")]
+    pub(crate) look: usize,
+    #[command(flatten)]
+    pub(crate) training: TrainingArgs,
+}
+
+/// `subsel train probe`.
+#[derive(Debug, Args)]
+pub(crate) struct ProbeArgs {
+    /// The network whose features are probed, as `subsel train` wrote it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) pictures: PictureArgs,
+    /// Where the network runs: cpu, cuda, cuda:1
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", help_heading = "Running")]
+    pub(crate) device: String,
+    /// Seed of the probe
+    #[arg(long, value_name = "SEED", default_value_t = 0, help_heading = "Running")]
+    pub(crate) seed: u64,
+    /// Worker threads [default: as many as the machine has]
+    #[arg(long, value_name = "T", help_heading = "Running")]
+    pub(crate) threads: Option<usize>,
+    /// Print the result as JSON to stdout
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// `subsel train recipes`.
+#[derive(Debug, Args)]
+pub(crate) struct RecipesArgs {
+    /// Tell this one, as TOML that `--recipe FILE` takes
+    pub(crate) name: Option<String>,
+}
+
 /// `subsel embed`.
 #[derive(Debug, Args)]
 pub(crate) struct EmbedArgs {
@@ -576,8 +761,9 @@ pub(crate) struct EmbedArgs {
     /// bytes (n, height, width[, 3]), .bin of CIFAR
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
-    /// What embeds them, `name[:key=value,...]`: patches (features learned from the images' own patches), rgb (pixels), or
-    /// a .safetensors file that an earlier run wrote, so that other images get the same features
+    /// What embeds them, `name[:key=value,...]`: patches (features learned from the images' own patches), rgb (pixels),
+    /// random-resnet18 or random-resnet18-imagenet (untrained), an encoder of your own (.onnx, such as
+    /// clip.onnx:normalize=clip), or a .safetensors file that `subsel embed` or `subsel train` wrote
     #[arg(short, long, value_name = "MODEL", default_value = "patches")]
     pub(crate) model: String,
     /// Where the embeddings go: .npy, .parquet, .arrow or .safetensors
@@ -603,6 +789,9 @@ pub(crate) struct EmbedArgs {
     pub(crate) skip_broken: bool,
     #[command(flatten)]
     pub(crate) say: SayArgs,
+    /// Where networks run: cpu, cuda, cuda:1
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", help_heading = "Running")]
+    pub(crate) device: String,
     /// Worker threads [default: as many as the machine has]
     #[arg(long, value_name = "T", help_heading = "Running")]
     pub(crate) threads: Option<usize>,
@@ -653,7 +842,7 @@ pub(crate) struct ReadArgs {
     /// embedded: directories, image files, Parquet with a column of them, .npz of MedMNIST, .bin of CIFAR
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
-    /// What embeds images: patches, rgb, or a .safetensors file that `subsel embed` wrote [default: patches]
+    /// What embeds images, as in `subsel embed`: patches, rgb, encoder.onnx, a .safetensors file [default: patches]
     #[arg(long, value_name = "MODEL", help_heading = "Reading")]
     pub(crate) model: Option<String>,
     /// Leave images out that cannot be read

@@ -7,10 +7,11 @@ use std::time::Instant;
 use serde::Serialize;
 use subsel::plan::secs_text;
 use subsel_formats::{AtomicFile, ConvertOptions, Dtype, Ids, OpenOptions, convert, open};
-use subsel_images::encoders::Model;
 use subsel_images::{Embedded, ImageSet, Job, SetOptions, Skipped};
+use subsel_nets::Device;
 
 use crate::args::{DtypeArg, EmbedArgs};
+use crate::encoders::{Made, Named};
 use crate::failure::{DONE, Failure};
 use crate::messages::{self, count};
 use crate::run::context;
@@ -63,7 +64,9 @@ impl Beside {
 /// Runs the command.
 pub(crate) fn run(args: EmbedArgs) -> Result<u8, Failure> {
     let beside = Beside::of(&args.output);
-    let model = images::model(&args.model)?;
+    let model = Named::parse(&args.model)?;
+    let device: Device = args.device.parse()?;
+    device.check()?;
     let dtype = match args.dtype {
         DtypeArg::F32 => Dtype::F32,
         DtypeArg::F16 => Dtype::F16,
@@ -86,7 +89,7 @@ pub(crate) fn run(args: EmbedArgs) -> Result<u8, Failure> {
     let set = ImageSet::open(&args.inputs, &options)?;
     let fingerprint = set.fingerprint(&ctx)?;
     let began = Instant::now();
-    let encoder = images::encoder(&model, &set, args.skip_broken, &mut ctx)?;
+    let Made { encoder, notes } = model.make(&set, images::on_broken(args.skip_broken), device, &mut ctx)?;
     let learned_secs = began.elapsed().as_secs_f64();
     let job = Job {
         set: &set,
@@ -111,10 +114,7 @@ pub(crate) fn run(args: EmbedArgs) -> Result<u8, Failure> {
         let lines = images::kept(&set, &embedded.skipped).map(|row| labels.names[labels.codes[row] as usize].clone());
         write_lines(&beside.labels, lines, args.say.force)?;
     }
-    let model_file = match &model {
-        Model::File(_) => None,
-        _ => encoder.to_file(),
-    };
+    let model_file = if model.learns() { encoder.to_file() } else { None };
     if let Some(file) = &model_file {
         fs::write(&beside.model, file.to_bytes()).map_err(|error| Failure::io("write", &beside.model, &error))?;
     }
@@ -134,7 +134,7 @@ pub(crate) fn run(args: EmbedArgs) -> Result<u8, Failure> {
         images_per_sec: (set.len() - embedded.continued_from) as f64 / secs,
         skipped: embedded.skipped.clone(),
         secs: learned_secs + secs,
-        notes: set.notes().to_vec(),
+        notes: set.notes().iter().chain(&notes).cloned().collect(),
     };
     let json = serde_json::to_string_pretty(&summary).map_err(|error| Failure::new(error.to_string()))?;
     fs::write(&beside.manifest, json).map_err(|error| Failure::io("write", &beside.manifest, &error))?;

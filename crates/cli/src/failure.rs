@@ -59,6 +59,11 @@ impl Failure {
         Failure { hint: Some(hint.into()), ..self }
     }
 
+    /// The same with a remedy where there is none.
+    pub(crate) fn or_hint(self, hint: &str) -> Self {
+        Failure { hint: self.hint.or_else(|| Some(hint.into())), ..self }
+    }
+
     /// The same message after the name of a file.
     pub(crate) fn about(self, what: &str) -> Self {
         Failure { message: format!("{what}: {}", self.message), ..self }
@@ -153,6 +158,27 @@ impl From<subsel_proxy::Error> for Failure {
                 Failure { message: without_number(&error.to_string()), hint: error.hint(), kind: kind(&error), code }
             }
         }
+    }
+}
+
+impl From<subsel_nets::Error> for Failure {
+    fn from(error: subsel_nets::Error) -> Self {
+        use subsel_nets::Error as Nets;
+        match error {
+            Nets::Subsel(error) => error.into(),
+            Nets::Images(error) => error.into(),
+            error => {
+                let code = if matches!(error, Nets::Unknown { .. } | Nets::Setting { .. }) { USAGE } else { FAILED };
+                Failure { message: error.to_string(), hint: error.hint(), kind: kind(&error), code }
+            }
+        }
+    }
+}
+
+impl From<subsel_onnx::OnnxError> for Failure {
+    fn from(error: subsel_onnx::OnnxError) -> Self {
+        let code = if matches!(error, subsel_onnx::OnnxError::Option { .. }) { USAGE } else { FAILED };
+        Failure { message: error.to_string(), hint: error.hint(), kind: kind(&error), code }
     }
 }
 

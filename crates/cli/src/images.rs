@@ -6,10 +6,11 @@ use std::{fs, io};
 use serde::{Deserialize, Serialize};
 use subsel::Context;
 use subsel_formats::{Dtype, Ids, OpenOptions, Opened, Part, open};
-use subsel_images::encoders::Model;
-use subsel_images::{Embedded, Encoder, ImageSet, Job, OnBroken, SetOptions, Skipped};
+use subsel_images::{Embedded, ImageSet, Job, OnBroken, SetOptions, Skipped};
+use subsel_nets::Device;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::encoders::Named;
 use crate::failure::Failure;
 use crate::input::Request;
 use crate::messages::{count, counted};
@@ -20,12 +21,17 @@ const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "bmp"];
 /// Changes when the same model makes other rows of the same images: what was kept is then made anew.
 const ROWS_VERSION: u32 = 1;
 
+/// The model of images where none is named.
+pub(crate) const DEFAULT_MODEL: &str = "patches";
+
 /// What is kept of a set that was embedded, beside its rows.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
     dim: usize,
     skipped: Vec<Skipped>,
+    /// What was to be said of the model.
+    notes: Vec<String>,
 }
 
 /// Whether the paths are directories or called as images are.
@@ -60,17 +66,6 @@ pub(crate) fn open_pool(paths: &[PathBuf], request: &Request, ctx: &mut Context)
     embedded(&set(paths, request)?, request, ctx)
 }
 
-/// The model of this text.
-pub(crate) fn model(text: &str) -> Result<Model, Failure> {
-    Model::parse(text)?.ok_or_else(|| {
-        let known = Model::NAMES.join(", ");
-        Failure::usage(format!(
-            "`{text}` is no model: known are {known}, and .safetensors files that `subsel embed` wrote"
-        ))
-        .hint("embeddings of any other encoder are read from a file, such as features.npy")
-    })
-}
-
 /// What to do about images that cannot be read.
 pub(crate) fn on_broken(skip: bool) -> OnBroken {
     if skip { OnBroken::Skip } else { OnBroken::Stop }
@@ -78,31 +73,28 @@ pub(crate) fn on_broken(skip: bool) -> OnBroken {
 
 /// The set as rows: those kept from an earlier run, or embedded now and kept.
 pub(crate) fn embedded(set: &ImageSet, request: &Request, ctx: &mut Context) -> Result<Opened, Failure> {
-    let model = request.model.as_deref().map_or_else(|| Ok(Model::default()), model)?;
+    let model = Named::parse(request.model.as_deref().unwrap_or(DEFAULT_MODEL))?;
     let fingerprint = set.fingerprint(ctx)?;
     let on_broken = on_broken(request.skip_broken);
-    // A file is known by what is in it.
-    let named = match &model {
-        Model::File(_) => format!("{:016x}", model.encoder(set, on_broken, ctx)?.fingerprint()),
-        other => other.to_string(),
+    let mut made = None;
+    let identity = match model.identity() {
+        Some(identity) => identity,
+        // A file is known by what is in it.
+        None => {
+            let found = made.insert(model.make(set, on_broken, Device::Cpu, ctx)?);
+            format!("{:016x}", found.encoder.fingerprint())
+        }
     };
-    let key = xxh3_64(format!("{ROWS_VERSION} {fingerprint:016x} {named} {}", request.skip_broken).as_bytes());
+    let key = xxh3_64(format!("{ROWS_VERSION} {fingerprint:016x} {identity} {}", request.skip_broken).as_bytes());
     let directory = directory()?;
     let rows = directory.join(format!("{key:016x}.npy"));
     let told = rows.with_extension("json");
     let (kept, is_new) = match read(&rows, &told) {
         Some(kept) => (kept, false),
         None => {
-            let encoder = model.encoder(set, on_broken, ctx)?;
-            (
-                embed(
-                    &rows,
-                    &told,
-                    Job { set, fingerprint, encoder: &*encoder, on_broken, dtype: Dtype::F32, block: None },
-                    ctx,
-                )?,
-                true,
-            )
+            let made = made.map_or_else(|| model.make(set, on_broken, Device::Cpu, ctx), Ok)?;
+            let job = Job { set, fingerprint, encoder: &*made.encoder, on_broken, dtype: Dtype::F32, block: None };
+            (embed(&rows, &told, job, made.notes, ctx)?, true)
         }
     };
     let mut opened = open(std::slice::from_ref(&rows), &OpenOptions::default())?;
@@ -112,9 +104,9 @@ pub(crate) fn embedded(set: &ImageSet, request: &Request, ctx: &mut Context) -> 
     Ok(opened)
 }
 
-fn embed(rows: &Path, told: &Path, job: Job<'_>, ctx: &Context) -> Result<Kept, Failure> {
+fn embed(rows: &Path, told: &Path, job: Job<'_>, notes: Vec<String>, ctx: &Context) -> Result<Kept, Failure> {
     let Embedded { dim, skipped, .. } = job.run(rows, true, ctx)?;
-    let kept = Kept { dim, skipped };
+    let kept = Kept { dim, skipped, notes };
     let text = serde_json::to_vec(&kept).map_err(|error| Failure::new(error.to_string()))?;
     fs::write(told, text).map_err(|error| Failure::io("write", told, &error))?;
     Ok(kept)
@@ -166,7 +158,7 @@ fn parts(set: &ImageSet, skipped: &[Skipped]) -> Vec<Part> {
 }
 
 /// What to know of rows that were images.
-fn notes(set: &ImageSet, model: &Model, is_chosen: bool, kept: &Kept, kept_in: Option<&Path>) -> Vec<String> {
+fn notes(set: &ImageSet, model: &Named, is_chosen: bool, kept: &Kept, kept_in: Option<&Path>) -> Vec<String> {
     let mut notes = set.notes().to_vec();
     let n = set.len() - kept.skipped.len();
     let place = match kept_in {
@@ -176,11 +168,12 @@ fn notes(set: &ImageSet, model: &Model, is_chosen: bool, kept: &Kept, kept_in: O
     notes.push(format!("embedded {} by `{model}`: {} each{place}", counted(n, "image"), counted(kept.dim, "value")));
     if !is_chosen {
         notes.push(
-            "`patches` knows shapes and textures, not things: a pretrained encoder's embeddings tell more of content, such \
-             as those that `subsel.embed` makes in Python"
+            "`patches` knows shapes and textures, not things: a pretrained encoder tells more of content, such as \
+             `--model encoder.onnx`, or `subsel.embed` in Python"
                 .into(),
         );
     }
+    notes.extend(kept.notes.iter().cloned());
     notes.extend(skipped_note(&kept.skipped));
     notes
 }
@@ -199,16 +192,6 @@ pub(crate) fn skipped_note(skipped: &[Skipped]) -> Option<String> {
             )
         }
     })
-}
-
-/// The encoder of a model, with what is to be said of images on the way.
-pub(crate) fn encoder(
-    model: &Model,
-    set: &ImageSet,
-    skip: bool,
-    ctx: &mut Context,
-) -> Result<Box<dyn Encoder>, Failure> {
-    Ok(model.encoder(set, on_broken(skip), ctx)?)
 }
 
 /// The number of images as it is said.

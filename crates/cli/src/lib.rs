@@ -13,6 +13,7 @@ mod completions;
 mod convert;
 mod dedup;
 mod embed;
+mod encoders;
 mod failure;
 mod images;
 mod input;
@@ -36,6 +37,7 @@ mod side;
 mod summary;
 mod take;
 mod tools;
+mod train;
 mod usage;
 mod verify;
 
@@ -71,6 +73,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Inspect(args) => inspect::run(args),
         Command::Methods(args) => methods::run(args),
         Command::Take(args) => take::run(args),
+        Command::Train(args) => train::run(args),
         Command::Embed(args) => embed::run(*args),
         Command::Convert(args) => convert::run(args),
         Command::Completions(args) => completions::run(args),

@@ -6,7 +6,7 @@ use subsel_images::Pixels;
 
 use crate::network::Network;
 use crate::train::{ClassifierOptions, EpochLog, Labeled, SimclrOptions, classifier, simclr};
-use crate::{Device, Error, Length, Recipe, SimclrRecipe};
+use crate::{Batches, Device, Error, Length, Recipe, SimclrRecipe};
 
 /// What a training comes to, from a few steps of it on made pictures.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -45,7 +45,7 @@ pub fn estimate(
 ) -> Result<Estimate, Error> {
     recipe.check()?;
     let plan = recipe.batches.plan(n);
-    let short = Recipe { length: Length::Epochs(1 + MEASURED), batches: one_step(plan.size), ..recipe.clone() };
+    let short = Recipe { length: Length::Epochs(1 + MEASURED), batches: Batches::of(plan.size), ..recipe.clone() };
     let (pixels, rows) = made(plan.size, side)?;
     let labels: Vec<u32> = (0..plan.size).map(|i| (i % classes.max(1)) as u32).collect();
     let data = Labeled { pixels: &pixels, rows: &rows, labels: &labels, classes };
@@ -71,17 +71,14 @@ pub fn estimate_simclr(
 ) -> Result<Estimate, Error> {
     recipe.check()?;
     let plan = recipe.batches.plan(n);
-    let short = SimclrRecipe { length: Length::Epochs(1 + MEASURED), batches: one_step(plan.size), ..recipe.clone() };
+    let short =
+        SimclrRecipe { length: Length::Epochs(1 + MEASURED), batches: Batches::of(plan.size), ..recipe.clone() };
     let (pixels, rows) = made(plan.size, side)?;
     let mut log: Vec<EpochLog> = Vec::new();
     let options = SimclrOptions { device, watch: Some(&mut log), ..SimclrOptions::default() };
     simclr(&short, &pixels, &rows, options, ctx)?;
     let network = Network::named(&recipe.network, 1)?;
     Ok(sum_up(&log, plan.span(recipe.length), 2 * plan.size, network.macs(side), device))
-}
-
-fn one_step(size: usize) -> crate::Batches {
-    crate::Batches::of(size)
 }
 
 /// Pictures of noise.
@@ -112,7 +109,6 @@ mod tests {
     use subsel::Settings;
 
     use super::*;
-    use crate::Batches;
 
     #[test]
     fn estimates_are_of_the_whole_training() {

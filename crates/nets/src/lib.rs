@@ -12,6 +12,7 @@ mod estimate;
 mod evaluate;
 #[cfg(test)]
 mod golden;
+mod learner;
 pub mod loss;
 mod model;
 pub mod network;
@@ -25,6 +26,7 @@ pub use encoder::{NetEncoder, UNTRAINED};
 pub use error::{Error, Misfits};
 pub use estimate::{Estimate, estimate, estimate_simclr};
 pub use evaluate::Supervised;
+pub use learner::NetLearner;
 pub use model::{About, Model};
 pub use network::{Init, Network};
 pub use outputs::Outputs;

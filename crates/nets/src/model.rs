@@ -148,24 +148,18 @@ impl<'a> File<'a> {
         self.metadata(KEY).map(parse).transpose()
     }
 
-    /// The values of a tensor by its name in the file.
-    pub(crate) fn values(&self, name: &str) -> Option<Result<(Vec<usize>, Vec<f32>), Error>> {
-        let tensor = self.tensors.tensor(name).ok()?;
+    /// A tensor by its name in the file, if there is one.
+    pub(crate) fn tensor(&self, name: &str) -> Result<Option<Named>, Error> {
+        let Ok(tensor) = self.tensors.tensor(name) else { return Ok(None) };
         let data = tensor.data();
         let values = match tensor.dtype() {
             Dtype::F32 => data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
             Dtype::F64 => data.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect(),
-            Dtype::BF16 => {
-                let wide = |bytes: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*bytes)) << 16);
-                data.as_chunks().0.iter().map(wide).collect()
-            }
-            Dtype::F16 => {
-                let wide = |bytes: &[u8; 2]| half::f16::from_le_bytes(*bytes).to_f32();
-                data.as_chunks().0.iter().map(wide).collect()
-            }
-            other => return Some(Err(self.error(format!("tensor `{name}` is of {other:?}, not of floats")))),
+            Dtype::BF16 => data.as_chunks().0.iter().map(|bytes| half::bf16::from_le_bytes(*bytes).to_f32()).collect(),
+            Dtype::F16 => data.as_chunks().0.iter().map(|bytes| half::f16::from_le_bytes(*bytes).to_f32()).collect(),
+            other => return Err(self.error(format!("tensor `{name}` is of {other:?}, not of floats"))),
         };
-        Some(Ok((tensor.shape().to_vec(), values)))
+        Ok(Some(Named { name: name.to_owned(), shape: tensor.shape().to_vec(), values }))
     }
 
     /// The bytes of a tensor.
@@ -194,11 +188,10 @@ impl<'a> File<'a> {
                 }
                 continue;
             };
-            let (shape, values) = self.values(&in_file).expect("the names are those of the file")?;
-            if shape == kind.shape() {
-                all.push(values);
-            } else {
-                faults.misshapen.push((name, kind.shape(), shape));
+            match self.tensor(&in_file)? {
+                Some(tensor) if tensor.shape == kind.shape() => all.push(tensor.values),
+                Some(tensor) => faults.misshapen.push((name, kind.shape(), tensor.shape)),
+                None => faults.missing.push(name),
             }
         }
         faults.extra = given.into_values().collect();

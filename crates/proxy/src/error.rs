@@ -80,6 +80,14 @@ pub enum Error {
         /// What to do.
         hint: Option<String>,
     },
+    /// A model built in that could not be trained.
+    #[error("{name}: {detail}")]
+    Learner {
+        /// The model.
+        name: String,
+        /// What went wrong.
+        detail: String,
+    },
     /// A score that orders nothing.
     #[error("the score `{score}` of row {row} is not a number")]
     NotANumber {

@@ -3,6 +3,7 @@
 pub(crate) mod given;
 mod page;
 mod recipes;
+mod supervised;
 mod tables;
 mod tell;
 
@@ -80,7 +81,11 @@ pub(crate) fn compare(
 ) -> Result<Compared, Failure> {
     let knows_labels = inputs.side.iter().any(|(role, _)| *role == Role::Labels) && inputs.test.is_some();
     let (recipe, mut args) = recipe(args, knows_labels)?;
-    let arranged = recipe.compare.arrange().map_err(Failure::from)?;
+    let mut find = |name: &str| match name {
+        supervised::NAME => supervised::evaluator(&args, recipe.supervised.as_ref(), ctx, say),
+        _ => Ok(subsel_metrics::evaluator(name)?),
+    };
+    let arranged = recipe.compare.arrange_by(&mut find)?;
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from("comparison"));
     if args.known.labeled.is_some() || args.known.exclude.is_some() {
         return Err(Failure::usage("`--labeled` and `--exclude` are not for comparisons")
@@ -142,6 +147,12 @@ fn recipe(mut args: CompareArgs, knows_labels: bool) -> Result<(Recipe, CompareA
             args.known.labels = args.known.labels.or(recipe.data.labels.as_ref().map(at));
             args.test_features = args.test_features.or(recipe.data.test_features.as_ref().map(at));
             args.test_labels = args.test_labels.or(recipe.data.test_labels.as_ref().map(at));
+            if args.images.is_empty() {
+                args.images = recipe.data.images.iter().map(at).collect();
+            }
+            if args.test_pictures.test_images.is_empty() {
+                args.test_pictures.test_images = recipe.data.test_images.iter().map(at).collect();
+            }
             args.output.get_or_insert_with(|| {
                 let stem = Path::new(name).file_stem().unwrap_or_default();
                 PathBuf::from(format!("comparison-{}", stem.to_string_lossy()))

@@ -24,6 +24,8 @@ recipes!(
     "randomization",
     "initial-pool",
     "random-network",
+    "fig2-cifar10",
+    "supervised-small",
     "norm-correlation",
     "norm-correlation-small",
     "norm-histograms",
@@ -65,8 +67,11 @@ pub(super) fn blank(args: &CompareArgs) -> Recipe {
             first_labels: false,
             test_features: text(&args.test_features),
             test_labels: text(&args.test_labels),
+            images: Vec::new(),
+            test_images: Vec::new(),
         },
         compare: Comparison::default(),
+        supervised: None,
         draw: Draw::usual(),
     }
 }

@@ -1,16 +1,20 @@
 //! What a run by proxy is made on: the pool, its classes, and test rows.
 
+use std::path::PathBuf;
+
 use subsel::plan::{Shape, plan as plan_method};
 use subsel::{Classes, Context, parse_method};
+use subsel_images::{Fit, ImageSet, Pixels, SetOptions};
 use subsel_proxy::{Plan, Score};
 
-use crate::args::{KnownArgs, ProxyArgs};
+use crate::args::{ImageArgs, KnownArgs, ProxyArgs};
 use crate::compare::given::{Examples, join};
 use crate::failure::Failure;
 use crate::input::{Loaded, Request, load};
+use crate::proxy::models;
 use crate::run::rates;
 use crate::side::{self, Given, Role};
-use crate::{memory, messages};
+use crate::{images, memory, messages};
 
 /// What is known of pool and test rows.
 pub(super) struct Known {
@@ -23,18 +27,29 @@ pub(super) struct Known {
     /// Test rows with their embeddings.
     pub(super) examples: Option<subsel_metrics::Examples>,
     pub(super) notes: Vec<String>,
+    /// The pictures, where networks learn.
+    pub(super) pictures: Option<Pictures>,
     n: usize,
+}
+
+/// Pool and test rows as pictures.
+pub(super) struct Pictures {
+    pub(super) pool: Pixels,
+    pub(super) test: Option<Pixels>,
 }
 
 impl Known {
     /// Reads what the options name.
-    pub(super) fn read(args: &ProxyArgs) -> Result<Self, Failure> {
+    pub(super) fn read(args: &ProxyArgs, ctx: &mut Context) -> Result<Self, Failure> {
+        if models::are_networks(args) {
+            return Self::with_images(args, ctx);
+        }
         let column = args.read.column.as_deref();
         if args.test_features.is_some() && args.test_labels.is_none() {
             return Err(Failure::usage("`--test-features` needs `--test-labels`"));
         }
         let mut known = match args.read.inputs.is_empty() {
-            false => Self::with_pool(args)?,
+            false => Self::with_pool(args, ctx)?,
             true => Self::without_pool(args)?,
         };
         let Some(path) = &args.test_labels else { return Ok(known) };
@@ -54,10 +69,60 @@ impl Known {
         Ok(known)
     }
 
-    fn with_pool(args: &ProxyArgs) -> Result<Self, Failure> {
+    /// Pictures, with their own classes unless others are given.
+    fn with_images(args: &ProxyArgs, ctx: &Context) -> Result<Self, Failure> {
+        let ImageArgs { test_images, test_split, side } = &args.images;
+        if args.read.inputs.is_empty() {
+            return Err(
+                Failure::usage("networks learn from images").hint("name them first, such as `subsel proxy images/`")
+            );
+        }
+        let on_broken = images::on_broken(args.read.skip_broken);
+        let load = |paths: &[PathBuf], split: Option<&String>, labels: Option<&PathBuf>| {
+            let options =
+                SetOptions { column: args.read.column.clone(), split: split.cloned(), ..SetOptions::default() };
+            let set = ImageSet::open(paths, &options)?;
+            let (pixels, broken) = Pixels::load(&set, None, Fit::to(*side), on_broken, ctx)?;
+            let given = |path: &PathBuf| {
+                let classes = side::classes(Role::Labels, &Given::File(path.clone()), None, set.len())?;
+                let codes = pixels.rows().iter().map(|row| classes.codes[*row]).collect();
+                Ok::<_, Failure>(Classes { codes, names: classes.names })
+            };
+            let labels = match labels {
+                Some(path) => given(path)?,
+                None => pixels.labels().cloned().ok_or_else(|| {
+                    Failure::usage("the images have no classes")
+                        .hint("`--labels FILE` has one for each, `--test-labels FILE` for test images")
+                })?,
+            };
+            let mut notes = set.notes().to_vec();
+            notes.extend(
+                broken.first().map(|one| format!("images that cannot be read are left out: {} ({one})", broken.len())),
+            );
+            Ok::<_, Failure>((pixels, labels, notes))
+        };
+        let (pool, mut labels, mut notes) = load(&args.read.inputs, None, args.labels.as_ref())?;
+        let test = match test_images.is_empty() {
+            true => None,
+            false => {
+                let (pixels, classes, more) = load(test_images, test_split.as_ref(), args.test_labels.as_ref())?;
+                notes.extend(more);
+                let (classes, more) = join(&mut labels, &classes);
+                notes.extend(more);
+                Some((pixels, classes))
+            }
+        };
+        notes.dedup();
+        let (test_pixels, test) = test.map_or((None, None), |(pixels, classes)| (Some(pixels), Some(classes)));
+        let n = pool.len();
+        let pictures = Some(Pictures { pool, test: test_pixels });
+        Ok(Known { loaded: None, labels: Some(labels), test, examples: None, notes, n, pictures })
+    }
+
+    fn with_pool(args: &ProxyArgs, ctx: &mut Context) -> Result<Self, Failure> {
         let of_rows = KnownArgs { labels: args.labels.clone(), ..KnownArgs::default() };
         let (request, side) = Request::new(&args.read)?.knowing(&of_rows);
-        let mut loaded = load(&request, &side, args.read.scratch.as_deref(), None)?;
+        let mut loaded = load(&request, &side, args.read.scratch.as_deref(), None, ctx)?;
         let mut notes = std::mem::take(&mut loaded.notes);
         let n = loaded.source.n_rows();
         let mut examples = None;
@@ -77,7 +142,7 @@ impl Known {
         // Without classes of the pool those of the test rows are numbered by themselves, and read again.
         let test = examples.as_ref().filter(|_| labels.is_some()).map(named);
         let examples = examples.filter(|_| labels.is_some());
-        Ok(Known { loaded: Some(loaded), labels, test, examples, notes, n })
+        Ok(Known { loaded: Some(loaded), labels, test, examples, notes, n, pictures: None })
     }
 
     fn without_pool(args: &ProxyArgs) -> Result<Self, Failure> {
@@ -92,7 +157,15 @@ impl Known {
         }
         let labels = side::classes(Role::Labels, &given, args.read.column.as_deref(), names.len())?;
         let n = names.len();
-        Ok(Known { loaded: None, labels: Some(labels), test: None, examples: None, notes: Vec::new(), n })
+        Ok(Known {
+            loaded: None,
+            labels: Some(labels),
+            test: None,
+            examples: None,
+            notes: Vec::new(),
+            n,
+            pictures: None,
+        })
     }
 
     /// Rows of the pool.

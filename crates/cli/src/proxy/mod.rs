@@ -60,21 +60,23 @@ fn proxy(args: &ProxyArgs, ctx: &mut Context) -> Result<Done, Failure> {
     let began = Instant::now();
     let setting = setting(args)?;
     models::check(args)?;
-    let mut known = Known::read(args)?;
+    let mut known = Known::read(args, ctx)?;
     let plan = setting.plan(known.n())?;
     let classes = known.labels.as_ref().map_or(0, |labels| labels.names.len());
     known.check_memory(args, &plan, classes, ctx)?;
     let notes = std::mem::take(&mut known.notes);
     let (labels, test, examples) = (known.labels.take(), known.test.take(), known.examples.take());
     let mut loaded = known.loaded.take();
+    let pictures = known.pictures.take();
     let pool = loaded.as_mut().map(|loaded| loaded.pool());
     let checked = match &pool {
         Some((loaded, pool)) => Some(CheckedPool::new(pool, ctx).map_err(|error| loaded.explain(error))?),
         None => None,
     };
     let given = Given { n: plan.n, pool: checked.as_ref(), labels: labels.as_ref(), test: test.as_ref() };
-    let mut proxy = models::learner(args, Role::Proxy, &plan, &given, examples.as_ref(), ctx)?;
-    let mut target = models::learner(args, Role::Target, &plan, &given, examples.as_ref(), ctx)?;
+    let rows = models::Rows { examples: examples.as_ref(), pictures: pictures.as_ref() };
+    let mut proxy = models::learner(args, Role::Proxy, &plan, &given, &rows, ctx)?;
+    let mut target = models::learner(args, Role::Target, &plan, &given, &rows, ctx)?;
     let learners = Learners { proxy: &mut *proxy, target: &mut *target };
     let header = given.header(&plan, &learners, env!("CARGO_PKG_VERSION"));
 

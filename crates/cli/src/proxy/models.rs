@@ -1,11 +1,16 @@
 //! The models that options name: a program of the user's, or one of those built in.
 
+use serde::{Deserialize, Serialize};
 use subsel::Context;
+use subsel_images::encoders::model::{read, settings};
+use subsel_nets::{Device, NetLearner};
 use subsel_proxy::probe::{Probe, ProbeLearner};
 use subsel_proxy::{Command, CommandSettings, Given, Learner, Plan, Role};
 
+use super::given::Pictures;
 use crate::args::ProxyArgs;
 use crate::failure::Failure;
+use crate::train;
 
 /// The options of one of the two models.
 struct Asked<'a> {
@@ -28,6 +33,67 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// What models that are built in learn from beside the pool of embeddings.
+pub(super) struct Rows<'a> {
+    /// Test rows with their embeddings.
+    pub(super) examples: Option<&'a subsel_metrics::Examples>,
+    /// Pictures of pool and test rows.
+    pub(super) pictures: Option<&'a Pictures>,
+}
+
+/// Settings of a network, `resnet8:epochs=10,recipe=svp-cifar`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Network {
+    recipe: Option<String>,
+    epochs: Option<usize>,
+    batch: Option<usize>,
+    device: Option<String>,
+}
+
+/// The recipe of networks where none is named: the proxies' of the paper.
+const RECIPE: &str = "svp-cifar-50";
+
+/// Whether a name is that of a network.
+fn is_network(model: &str) -> bool {
+    let name = model.split(':').next().unwrap_or_default();
+    subsel_nets::Network::named(name, 2).is_ok()
+}
+
+/// Whether a model that is built in is a network.
+pub(super) fn are_networks(args: &ProxyArgs) -> bool {
+    let is_one = |role| {
+        let asked = Asked::of(args, role);
+        asked.command.is_none() && asked.model.is_some_and(is_network)
+    };
+    is_one(Role::Proxy) || is_one(Role::Target)
+}
+
+fn check_network(model: &str, args: &ProxyArgs, role: Role) -> Result<(), Failure> {
+    network(model)?;
+    if args.images.test_images.is_empty() && role == Role::Target {
+        return Err(Failure::usage(format!("nothing tells how good `--{role} {model}` is"))
+            .hint("`--test-images INPUT` are examined"));
+    }
+    Ok(())
+}
+
+/// The recipe of a network and where it is trained.
+fn network(text: &str) -> Result<(subsel_nets::Recipe, Device), Failure> {
+    let (name, given) = settings(text)?;
+    let Network { recipe, epochs, batch, device } = read(text, given)?;
+    let mut recipe = train::recipe(recipe.as_deref().unwrap_or(RECIPE))?;
+    recipe.network = name.into();
+    if let Some(epochs) = epochs {
+        recipe = recipe.in_epochs(epochs);
+    }
+    recipe.batches.size = batch.unwrap_or(recipe.batches.size);
+    recipe.check()?;
+    let device: Device = device.as_deref().unwrap_or("cpu").parse()?;
+    device.check()?;
+    Ok((recipe, device))
+}
+
 /// Refuses models that cannot be, before anything is read.
 pub(super) fn check(args: &ProxyArgs) -> Result<(), Failure> {
     for role in [Role::Proxy, Role::Target] {
@@ -38,6 +104,7 @@ pub(super) fn check(args: &ProxyArgs) -> Result<(), Failure> {
                     "`--{role} linear-probe` learns from embeddings; `--{role}-cmd` and `--train-cmd` run a program of yours"
                 )));
             }
+            (None, Some(model)) if is_network(model) => check_network(model, args, role)?,
             (None, Some(model)) => {
                 Probe::parse(model).map_err(subsel::Error::from)?;
                 if asked.epochs.is_some() {
@@ -65,7 +132,7 @@ pub(super) fn learner<'a>(
     role: Role,
     plan: &Plan,
     given: &Given<'a>,
-    test: Option<&subsel_metrics::Examples>,
+    rows: &Rows<'a>,
     ctx: &Context,
 ) -> Result<Box<dyn Learner + 'a>, Failure> {
     let asked = Asked::of(args, role);
@@ -81,9 +148,15 @@ pub(super) fn learner<'a>(
             score: plan.score,
         })?));
     }
-    let probe = Probe::parse(asked.model.unwrap_or_default()).map_err(subsel::Error::from)?;
+    let model = asked.model.unwrap_or_default();
+    if let (true, Some(Pictures { pool, test }), Some(labels)) = (is_network(model), rows.pictures, given.labels) {
+        let (recipe, device) = network(model)?;
+        let test = test.as_ref().zip(given.test).map(|(pixels, classes)| (pixels, &*classes.codes));
+        return Ok(Box::new(NetLearner::new(model, recipe, (pool, labels), test, device)?));
+    }
+    let probe = Probe::parse(model).map_err(subsel::Error::from)?;
     match (given.pool, given.labels) {
-        (Some(pool), Some(labels)) => Ok(Box::new(ProbeLearner::new(probe, pool, labels, test, ctx)?)),
+        (Some(pool), Some(labels)) => Ok(Box::new(ProbeLearner::new(probe, pool, labels, rows.examples, ctx)?)),
         _ => Err(Failure::usage("a probe learns from embeddings and labels")),
     }
 }

@@ -98,7 +98,7 @@ pub(super) fn equalize(pixels: &mut [u8]) {
         let step = (counts.iter().sum::<u32>() - counts[last]) / 255;
         let mut below = step / 2;
         std::array::from_fn(|value| {
-            let spread = if step == 0 { value as u8 } else { (below / step).min(255) as u8 };
+            let spread = below.checked_div(step).map_or(value as u8, |spread| spread.min(255) as u8);
             below += counts[value];
             spread
         })

@@ -1,6 +1,6 @@
 //! npz as MedMNIST has it, and plain npy.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use subsel::Classes;
@@ -80,7 +80,7 @@ pub(super) fn open(paths: &[PathBuf], options: &SetOptions) -> Result<ImageSet, 
 }
 
 /// The array of images that is meant.
-fn member(path: &PathBuf, file: &Arrays, options: &SetOptions, notes: &mut Vec<String>) -> Result<String, Error> {
+fn member(path: &Path, file: &Arrays, options: &SetOptions, notes: &mut Vec<String>) -> Result<String, Error> {
     if file.infos().any(|info| info.name.is_empty()) {
         return Ok(String::new());
     }
@@ -90,12 +90,16 @@ fn member(path: &PathBuf, file: &Arrays, options: &SetOptions, notes: &mut Vec<S
         let members: Vec<&str> = file.infos().map(|info| info.name.as_str()).collect();
         let what = format!("no member ends in `{IMAGES}`; there are: {}", members.join(", "));
         let hint = Some("np.savez(file, train_images=images, train_labels=labels)".into());
-        return Err(Error::Set { path: path.clone(), what, hint });
+        return Err(Error::Set { path: path.to_owned(), what, hint });
     }
     let wanted = options.split.as_deref().unwrap_or(TRAIN);
     if !splits.iter().any(|split| split == wanted) {
         let what = format!("no split `{wanted}`");
-        return Err(Error::Set { path: path.clone(), what, hint: Some(format!("there are: {}", splits.join(", "))) });
+        return Err(Error::Set {
+            path: path.to_owned(),
+            what,
+            hint: Some(format!("there are: {}", splits.join(", "))),
+        });
     }
     if options.split.is_none() && splits.len() > 1 {
         notes.push(format!("the split is `{wanted}`, of {}", splits.join(", ")));
@@ -105,7 +109,7 @@ fn member(path: &PathBuf, file: &Arrays, options: &SetOptions, notes: &mut Vec<S
 
 /// One class per image, where the file has that.
 fn labels_of(
-    path: &PathBuf,
+    path: &Path,
     file: &Arrays,
     images: &str,
     n_rows: usize,
@@ -122,7 +126,7 @@ fn labels_of(
         }
         _ => {
             let what = format!("`{name}` is of shape {:?}, and there are {n_rows} images", info.shape);
-            Err(Error::Set { path: path.clone(), what, hint: None })
+            Err(Error::Set { path: path.to_owned(), what, hint: None })
         }
     }
 }

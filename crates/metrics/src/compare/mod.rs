@@ -16,7 +16,7 @@ mod summary;
 mod tests;
 
 pub use cells::{Cell, Header, Journal, Place};
-pub use recipe::{Data, Draw, Recipe};
+pub use recipe::{Data, Draw, Recipe, Training};
 pub use run::{Given, NORMS, Watch, run};
 pub use saved::{Saved, labels_saved};
 pub use setting::{Arranged, Comparison, RANDOM, RowsAs};

@@ -20,6 +20,9 @@ pub struct Recipe {
     pub data: Data,
     /// What is compared.
     pub compare: Comparison,
+    /// What the evaluator `supervised` trains on the picks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supervised: Option<Training>,
     /// What is drawn, in this order.
     #[serde(default = "default_draws")]
     pub draw: Vec<Draw>,
@@ -40,6 +43,24 @@ pub struct Data {
     pub test_features: Option<String>,
     /// Their classes.
     pub test_labels: Option<String>,
+    /// Images of the pool, for evaluators that train on these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<String>,
+    /// Images of the test rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub test_images: Vec<String>,
+}
+
+/// A network trained from scratch on the picks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Training {
+    /// How, by the name of a recipe of networks or its TOML file.
+    pub recipe: String,
+    /// The network; by default the recipe's.
+    pub network: Option<String>,
+    /// Passes over the picks; by default the recipe's.
+    pub epochs: Option<usize>,
 }
 
 /// A part of the page of a comparison.

@@ -85,6 +85,22 @@ impl Comparison {
     /// # Errors
     /// Names there are not, settings that break a rule, nothing to compare or nothing to judge by.
     pub fn arrange(&self) -> Result<Arranged, Error> {
+        self.arrange_by(&mut evaluator::evaluator)
+    }
+
+    /// The same, where `find` gives evaluators by name: those of other crates too.
+    ///
+    /// # Errors
+    /// As [`Comparison::arrange`], and those of `find`.
+    pub fn arrange_by<E: From<Error>>(
+        &self,
+        find: &mut dyn FnMut(&str) -> Result<Box<dyn Evaluator>, E>,
+    ) -> Result<Arranged, E> {
+        let evaluators = self.evaluators.iter().map(|name| find(name)).collect::<Result<_, _>>()?;
+        Ok(self.arrange_with(evaluators)?)
+    }
+
+    fn arrange_with(&self, evaluators: Vec<Box<dyn Evaluator>>) -> Result<Arranged, Error> {
         let incomplete = |what, hint| Err(Error::Incomplete { what, hint });
         if self.methods.is_empty() {
             return incomplete("no method is named", "such as `--methods norm,gram-schmidt,typiclust`");
@@ -117,7 +133,7 @@ impl Comparison {
             }
         }
         Ok(Arranged {
-            evaluators: self.evaluators.iter().map(|name| evaluator::evaluator(name)).collect::<Result<_, _>>()?,
+            evaluators,
             metrics: self.metrics.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
             comparison: Comparison {
                 methods: methods.iter().map(|method| method.text()).collect(),

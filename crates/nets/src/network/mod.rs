@@ -172,9 +172,4 @@ impl Network {
         }
         all + (self.dim * self.classes) as u64
     }
-
-    /// The shortest side of pictures that it can take: below it, nothing is left to average.
-    pub fn least_side(&self) -> usize {
-        1
-    }
 }

@@ -128,7 +128,7 @@ impl<E: Engine> State<E> {
         self.weights = network.place(engine, file.model(found, &[])?.values());
         let mut own = Vec::new();
         for (name, kind) in self.own(network, extra) {
-            let values = file.values(&name).ok_or_else(|| file.error(format!("it lacks `{name}`")))??.1;
+            let values = file.tensor(&name)?.ok_or_else(|| file.error(format!("it lacks `{name}`")))?.values;
             if values.len() != kind.len() {
                 return Err(file.error(format!("`{name}` has {} values, not {}", values.len(), kind.len())));
             }

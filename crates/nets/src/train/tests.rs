@@ -271,3 +271,29 @@ fn logs_are_lines_of_json() {
     let lines: Vec<EpochLog> = text.lines().map(|line| serde_json::from_str(line).expect("an epoch")).collect();
     assert_eq!(lines.iter().map(|line| line.epoch).collect::<Vec<_>>(), [0, 1, 2, 3, 0, 1, 2, 3]);
 }
+
+#[test]
+fn a_probe_learns_from_frozen_features() {
+    use subsel_metrics::evaluators::LinearProbe;
+
+    let (train, test) = (Data::new(40, 1), Data::new(40, 2));
+    let ctx = context(2);
+    let about = crate::About {
+        network: "resnet8".into(),
+        classes: 2,
+        side: 8,
+        normalize: subsel_images::Normalize::UNIT,
+        class_names: Vec::new(),
+        training: serde_json::Value::Null,
+    };
+    let model = Model::untrained(about, Init::HeFanOut, 1).expect("a model");
+    let how = LinearProbe { rate: 0.1, epochs: 100, ..LinearProbe::default() };
+    let both = (train.labeled(), test.labeled());
+    let found = probe(&model, &how, both, 1, Device::Cpu, &ctx).expect("an evaluation");
+    assert!(found.accuracy > 0.6 && found.ceiling == 1.0, "{found:?}");
+    assert_eq!(probe(&model, &how, both, 1, Device::Cpu, &context(1)).expect("the same"), found);
+    let (pixels, labels) = (Pixels::new(4, vec![0; 48], None).expect("a picture"), [0]);
+    let other = Labeled { pixels: &pixels, rows: &[0], labels: &labels, classes: 2 };
+    let error = probe(&model, &how, (other, other), 1, Device::Cpu, &ctx).expect_err("another size");
+    assert_eq!(error.to_string(), "the pictures are of 4 x 4 pixels, the network's of 8 x 8");
+}

@@ -290,10 +290,9 @@ impl Forward<'_> {
             }
         }
         let lanes = S::F32_LANES;
-        for p in 0..P {
+        for (p, sums) in sums.into_iter().enumerate() {
             let at = (pixel + p) * self.shape.output + channel;
-            for v in 0..V {
-                let mut sum = sums[p][v];
+            for (v, mut sum) in sums.into_iter().enumerate() {
                 if let Some((scale, shift)) = self.finish.affine {
                     let scale = vector::<S>(&scale[channel + v * lanes..]);
                     sum = simd.mul_add_f32s(sum, scale, vector::<S>(&shift[channel + v * lanes..]));

@@ -37,15 +37,12 @@ pub(crate) fn alone<T>(work: impl FnOnce() -> T) -> T {
 
 /// What `work` makes of chunks of `rows`, each on one thread, in order. A thread that is one of some pool and does not
 /// work [`together`] with it has a job of its own there, and does this alone too.
-pub(crate) fn side_by_side<T: Send, R: Send, F: Send>(
+pub(crate) fn side_by_side<T: Send, R: Sync, F: Send>(
     pool: &rayon::ThreadPool,
     rows: &[R],
     len: usize,
     work: impl Fn(&[R]) -> Result<T, F> + Sync,
-) -> Result<Vec<T>, F>
-where
-    R: Sync,
-{
+) -> Result<Vec<T>, F> {
     let spread = || rows.par_chunks(len).map(|rows| alone(|| work(rows))).collect();
     match (TOGETHER.get(), rayon::current_thread_index()) {
         (true, _) => spread(),

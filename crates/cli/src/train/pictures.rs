@@ -1,0 +1,115 @@
+//! Images for a training, with their classes.
+
+use std::path::{Path, PathBuf};
+
+use subsel::{Classes, Context, Draws, Stream};
+use subsel_images::{Fit, ImageSet, Pixels, SetOptions};
+use subsel_nets::train::Labeled;
+
+use crate::args::{LabeledBy, PictureArgs};
+use crate::compare::given::join;
+use crate::failure::Failure;
+use crate::side::{self, Given, Role};
+use crate::{images, messages};
+
+/// Images in memory, those that count, and their classes.
+pub(super) struct Pictures {
+    pub(super) pixels: Pixels,
+    /// By number, ascending.
+    pub(super) rows: Vec<usize>,
+    pub(super) labels: Option<Classes>,
+    notes: Vec<String>,
+}
+
+impl Pictures {
+    /// Reads the images of a set; those to be trained on, and the test images where there are some.
+    pub(super) fn read(
+        args: &PictureArgs,
+        seed: u64,
+        quiet: bool,
+        ctx: &Context,
+    ) -> Result<(Self, Option<Self>), Failure> {
+        let mut train = Self::of(args, &args.inputs, args.split.as_ref(), args.labels.as_ref(), ctx)?;
+        if let Some(path) = &args.rows {
+            train.keep(path)?;
+        }
+        if let Some(size) = args.sample.filter(|size| *size < train.rows.len()) {
+            let drawn = Draws::new(Stream::new(seed, "sample")).sample(train.rows.len(), size);
+            train.rows = drawn.into_iter().map(|at| train.rows[at]).collect();
+        }
+        let test = match args.test.test_images.as_slice() {
+            [] => None,
+            paths => Some(Self::of(args, paths, args.test.test_split.as_ref(), args.test_labels.as_ref(), ctx)?),
+        };
+        let mut notes = train.notes.clone();
+        let test = match (test, &mut train.labels) {
+            (Some(test), Some(labels)) => {
+                let (classes, more) = match &test.labels {
+                    Some(classes) => join(labels, classes),
+                    None => {
+                        return Err(Failure::usage("the test images have no classes")
+                            .hint("`--test-labels FILE` has one for each"));
+                    }
+                };
+                notes.extend(test.notes.iter().cloned().chain(more));
+                Some(Pictures { labels: Some(classes), ..test })
+            }
+            (test, _) => test,
+        };
+        notes.dedup();
+        if !quiet {
+            notes.iter().for_each(|note| messages::note(note));
+        }
+        Ok((train, test))
+    }
+
+    fn of(
+        args: &PictureArgs,
+        paths: &[PathBuf],
+        split: Option<&String>,
+        labels: Option<&PathBuf>,
+        ctx: &Context,
+    ) -> Result<Self, Failure> {
+        let options = SetOptions { column: args.column.clone(), split: split.cloned(), ..SetOptions::default() };
+        let set = ImageSet::open(paths, &options)?;
+        let (pixels, broken) =
+            Pixels::load(&set, None, Fit::to(args.test.side), images::on_broken(args.skip_broken), ctx)?;
+        let labels = match labels {
+            Some(path) => {
+                let classes = side::classes(Role::Labels, &Given::File(path.clone()), None, set.len())?;
+                let codes = pixels.rows().iter().map(|row| classes.codes[*row]).collect();
+                Some(Classes { codes, names: classes.names })
+            }
+            None => pixels.labels().cloned(),
+        };
+        let mut notes = set.notes().to_vec();
+        notes.extend(
+            broken.first().map(|one| format!("images that cannot be read are left out: {} ({one})", broken.len())),
+        );
+        let rows = (0..pixels.len()).collect();
+        Ok(Pictures { pixels, rows, labels, notes })
+    }
+
+    /// Keeps the rows that a list names.
+    fn keep(&mut self, path: &Path) -> Result<(), Failure> {
+        let last = self.pixels.rows().last().map_or(0, |row| row + 1);
+        let wanted = side::Rows { n: last, ids: None, by: Some(LabeledBy::Row), column: None }
+            .read("rows", &Given::File(path.to_owned()))?;
+        let place = |row: &usize| self.pixels.rows().binary_search(row).ok();
+        self.rows = wanted.iter().filter_map(place).collect();
+        self.rows.sort_unstable();
+        self.rows.dedup();
+        if self.rows.is_empty() {
+            return Err(Failure::new(format!("{} names no image that can be read", path.display())));
+        }
+        Ok(())
+    }
+
+    /// The images that count with their classes.
+    pub(super) fn labeled(&self) -> Result<Labeled<'_>, Failure> {
+        let Some(labels) = &self.labels else {
+            return Err(Failure::usage("the images have no classes").hint("`--labels FILE` has one for each"));
+        };
+        Ok(Labeled { pixels: &self.pixels, rows: &self.rows, labels: &labels.codes, classes: labels.names.len() })
+    }
+}

@@ -1,0 +1,126 @@
+//! Networks as the models of selection via proxy.
+
+use std::time::Instant;
+
+use subsel::training::Tracker;
+use subsel::{Classes, Context, OutputKind};
+use subsel_images::Pixels;
+use subsel_proxy::{Features, Job, Learned, Learner, Seconds};
+
+use crate::train::{ClassifierOptions, Keep, Labeled, classifier};
+use crate::{Device, Error, Length, Recipe, Schedule};
+
+/// Epochs from one checkpoint to the next.
+const KEPT_EVERY: usize = 5;
+
+/// A network that is trained from scratch each time it is asked, by a recipe.
+///
+/// Gives logits and penultimate features of all pictures, in evaluation mode and without augmentation, and the scores of
+/// its training. A training that was stopped goes on from its last checkpoint, unless its scores are wanted: those of the
+/// epochs before are gone, so it begins anew.
+#[derive(Debug)]
+pub struct NetLearner<'a> {
+    name: String,
+    recipe: Recipe,
+    pool: &'a Pixels,
+    labels: &'a Classes,
+    test: Option<(&'a Pixels, &'a [u32])>,
+    device: Device,
+}
+
+impl Recipe {
+    /// The same in so many epochs: a schedule by steps is drawn together or out, others go by progress anyway.
+    #[must_use]
+    pub fn in_epochs(mut self, epochs: usize) -> Self {
+        if let Schedule::Steps { table } = &mut self.schedule {
+            let all: f64 = table.iter().map(|(_, epochs)| epochs).sum();
+            table.iter_mut().for_each(|(_, part)| *part *= epochs as f64 / all);
+        }
+        self.length = Length::Epochs(epochs);
+        self
+    }
+}
+
+impl<'a> NetLearner<'a> {
+    /// A network for these pictures, whose classes are known, examined on test pictures with their classes.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] of the recipe, [`Error::Length`], [`Error::Side`], [`Error::Unknown`] network.
+    pub fn new(
+        name: impl Into<String>,
+        recipe: Recipe,
+        (pool, labels): (&'a Pixels, &'a Classes),
+        test: Option<(&'a Pixels, &'a [u32])>,
+        device: Device,
+    ) -> Result<Self, Error> {
+        recipe.check()?;
+        crate::Network::named(&recipe.network, labels.names.len())?;
+        if labels.codes.len() != pool.len() {
+            return Err(Error::Length { what: "labels", got: labels.codes.len(), n: pool.len() });
+        }
+        if let Some((pixels, codes)) = test {
+            if codes.len() != pixels.len() {
+                return Err(Error::Length { what: "test labels", got: codes.len(), n: pixels.len() });
+            }
+            if pixels.side() != pool.side() {
+                return Err(Error::Side { got: pixels.side(), side: pool.side() });
+            }
+        }
+        Ok(NetLearner { name: name.into(), recipe, pool, labels, test, device })
+    }
+
+    fn trained(&self, job: &Job<'_>, ctx: &Context) -> Result<Learned, Error> {
+        let classes = self.labels.names.len();
+        let data = Labeled { pixels: self.pool, rows: job.rows, labels: &self.labels.codes, classes };
+        let mut tracker = match job.wants.dynamics {
+            Some(_) => Some(Tracker::new(self.pool.len(), Some(classes))?),
+            None => None,
+        };
+        let keep = Keep { path: job.dir.join("weights.safetensors"), every: KEPT_EVERY, resume: true };
+        let options = ClassifierOptions {
+            device: self.device,
+            seed: job.seed,
+            keep: tracker.is_none().then_some(keep),
+            tracker: tracker.as_mut(),
+            ..ClassifierOptions::default()
+        };
+        let began = Instant::now();
+        let model = classifier(&self.recipe, data, options, ctx)?.model;
+        let train = began.elapsed().as_secs_f64();
+        let began = Instant::now();
+        let mut learned = Learned::default();
+        if job.wants.logits || job.wants.features {
+            let every: Vec<usize> = (0..self.pool.len()).collect();
+            let found = model.outputs(self.pool, &every, self.device, ctx)?;
+            learned.outputs = Some(subsel::Outputs::new(OutputKind::Logits, found.logits, classes));
+            learned.features = job.wants.features.then_some(Features { values: found.features, dim: found.dim });
+        }
+        learned.seconds = Seconds { train, infer: began.elapsed().as_secs_f64() };
+        learned.scores = tracker.zip(job.wants.dynamics).map(|(tracker, score)| tracker.scores(score));
+        if let Some((pixels, _)) = self.test {
+            let every: Vec<usize> = (0..pixels.len()).collect();
+            let found = model.outputs(pixels, &every, self.device, ctx)?;
+            learned.test_outputs = Some(subsel::Outputs::new(OutputKind::Logits, found.logits, classes));
+        }
+        Ok(learned)
+    }
+}
+
+impl Learner for NetLearner<'_> {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn describe(&self) -> String {
+        let recipe = serde_json::to_string(&self.recipe).unwrap_or_default();
+        // Where it runs changes the last digits.
+        format!("{} on {}: {recipe}, pictures of {} pixels", self.name, self.device, self.pool.side())
+    }
+
+    fn learn(&mut self, job: &Job<'_>, ctx: &Context) -> Result<Learned, subsel_proxy::Error> {
+        self.trained(job, ctx).map_err(|error| match error {
+            Error::Subsel(error) => error.into(),
+            other => subsel_proxy::Error::Learner { name: self.name.clone(), detail: other.to_string() },
+        })
+    }
+}
