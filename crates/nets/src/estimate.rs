@@ -27,6 +27,25 @@ pub struct Estimate {
     pub seconds: f64,
 }
 
+/// Bytes that a training of a classifier on `n` pictures of this side holds beside the pictures: maps of a step, and
+/// weights with all that is kept of them.
+///
+/// # Errors
+/// [`Error::Unknown`] network.
+pub fn training_bytes(recipe: &Recipe, (n, side, classes): (usize, usize, usize)) -> Result<u64, Error> {
+    let network = Network::named(&recipe.network, classes)?;
+    Ok(network.step_bytes(side, recipe.batches.plan(n).size) + 16 * network.weight_count() as u64)
+}
+
+/// The same of a training without labels, for two views of every picture.
+///
+/// # Errors
+/// [`Error::Unknown`] network.
+pub fn simclr_bytes(recipe: &SimclrRecipe, (n, side): (usize, usize)) -> Result<u64, Error> {
+    let network = Network::named(&recipe.network, 1)?;
+    Ok(network.step_bytes(side, 2 * recipe.batches.plan(n).size) + 16 * network.weight_count() as u64)
+}
+
 /// Steps that are measured, after one that is not.
 const MEASURED: usize = 2;
 
@@ -130,5 +149,15 @@ mod tests {
         };
         let found = estimate_simclr(&recipe, (100, 8), Device::Cpu, &ctx).expect("an estimate");
         assert_eq!((found.epochs, found.steps, found.batch), (20, 120, 32));
+    }
+
+    #[test]
+    fn bytes_grow_with_the_batch() {
+        let recipe = Recipe { batches: Batches::of(64), ..Recipe::named("svp-cifar").expect("a name") };
+        let bytes = |n| training_bytes(&recipe, (n, 32, 10)).expect("a network");
+        // ResNet-20 makes 188,416 values per picture of 32 pixels in its convolutions, 24,576 of them in its shortcuts.
+        let per_picture = 4 * (3 * 1024 + 3 * (7 * 16_384 + 7 * 8_192 + 7 * 4_096));
+        assert_eq!(bytes(64) - bytes(32), 32 * per_picture);
+        assert_eq!(bytes(10_000), bytes(64));
     }
 }

@@ -24,7 +24,7 @@ pub mod train;
 pub use device::Device;
 pub use encoder::{NetEncoder, UNTRAINED};
 pub use error::{Error, Misfits};
-pub use estimate::{Estimate, estimate, estimate_simclr};
+pub use estimate::{Estimate, estimate, estimate_simclr, simclr_bytes, training_bytes};
 pub use evaluate::Supervised;
 pub use learner::NetLearner;
 pub use model::{About, Model};

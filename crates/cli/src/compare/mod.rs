@@ -81,11 +81,11 @@ pub(crate) fn compare(
 ) -> Result<Compared, Failure> {
     let knows_labels = inputs.side.iter().any(|(role, _)| *role == Role::Labels) && inputs.test.is_some();
     let (recipe, mut args) = recipe(args, knows_labels)?;
-    let mut find = |name: &str| match name {
+    let find = |name: &String| match name.as_str() {
         supervised::NAME => supervised::evaluator(&args, recipe.supervised.as_ref(), ctx, say),
-        _ => Ok(subsel_metrics::evaluator(name)?),
+        name => Ok(subsel_metrics::evaluator(name)?),
     };
-    let arranged = recipe.compare.arrange_by(&mut find)?;
+    let arranged = recipe.compare.arrange_by(find)?;
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from("comparison"));
     if args.known.labeled.is_some() || args.known.exclude.is_some() {
         return Err(Failure::usage("`--labeled` and `--exclude` are not for comparisons")

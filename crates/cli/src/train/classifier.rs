@@ -7,13 +7,14 @@ use subsel::plan::secs_text;
 use subsel::training::{NeverLearned, Tracker, TrainingScore};
 use subsel_formats::{Column, Dtype, Listed, NpyWriter, PicksTable, Rows};
 use subsel_nets::train::{ClassifierOptions, classifier};
-use subsel_nets::{Model, estimate};
+use subsel_nets::{Device, Model, estimate, training_bytes};
 
 use super::pictures::Pictures;
 use super::watch::{Told, log_path};
 use super::{Begun, recipe};
 use crate::args::ClassifierArgs;
 use crate::failure::{DONE, Failure};
+use crate::memory;
 use crate::messages::{self, count};
 use crate::output::{begin_table, column};
 
@@ -62,6 +63,9 @@ pub(super) fn run(args: &ClassifierArgs) -> Result<u8, Failure> {
     let (train, test) = Pictures::read(&args.pictures, training.seed, quiet, &ctx)?;
     let data = train.labeled()?;
     let size = (data.rows.len(), train.pixels.side(), data.classes);
+    if device == Device::Cpu {
+        memory::check(training_bytes(&recipe, size)?, None)?;
+    }
     if training.tell(&estimate(&recipe, size, device, &ctx)?)? {
         return Ok(DONE);
     }

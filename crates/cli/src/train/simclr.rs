@@ -3,13 +3,14 @@
 use serde::Serialize;
 use subsel::plan::secs_text;
 use subsel_nets::train::{Gate, SimclrOptions, simclr};
-use subsel_nets::{Length, Schedule, estimate_simclr};
+use subsel_nets::{Device, Length, Schedule, estimate_simclr, simclr_bytes};
 
 use super::pictures::Pictures;
 use super::watch::{Told, log_path};
 use super::{Begun, simclr_recipe};
 use crate::args::SimclrArgs;
 use crate::failure::{DONE, Failure};
+use crate::memory;
 use crate::messages::{self, count};
 
 /// What came of it. In JSON, fields are only ever added.
@@ -45,6 +46,9 @@ pub(super) fn run(args: &SimclrArgs) -> Result<u8, Failure> {
     let quiet = training.say.quiet;
     let (train, test) = Pictures::read(&args.pictures, training.seed, quiet, &ctx)?;
     let size = (train.rows.len(), train.pixels.side());
+    if device == Device::Cpu {
+        memory::check(simclr_bytes(&recipe, size)?, None)?;
+    }
     if training.tell(&estimate_simclr(&recipe, size, device, &ctx)?)? {
         return Ok(DONE);
     }

@@ -85,7 +85,7 @@ impl Comparison {
     /// # Errors
     /// Names there are not, settings that break a rule, nothing to compare or nothing to judge by.
     pub fn arrange(&self) -> Result<Arranged, Error> {
-        self.arrange_by(&mut evaluator::evaluator)
+        self.arrange_by(|name| evaluator::evaluator(name))
     }
 
     /// The same, where `find` gives evaluators by name: those of other crates too.
@@ -94,9 +94,9 @@ impl Comparison {
     /// As [`Comparison::arrange`], and those of `find`.
     pub fn arrange_by<E: From<Error>>(
         &self,
-        find: &mut dyn FnMut(&str) -> Result<Box<dyn Evaluator>, E>,
+        find: impl FnMut(&String) -> Result<Box<dyn Evaluator>, E>,
     ) -> Result<Arranged, E> {
-        let evaluators = self.evaluators.iter().map(|name| find(name)).collect::<Result<_, _>>()?;
+        let evaluators = self.evaluators.iter().map(find).collect::<Result<_, _>>()?;
         Ok(self.arrange_with(evaluators)?)
     }
 

@@ -1,7 +1,7 @@
 //! Where networks run. An [`Engine`] holds arrays in whatever memory and order suit it and offers the few verbs that
 //! networks are made of, forwards and backwards; networks and trainings are written once, over any engine.
 //!
-//! There are two: [`Cpu`], kernels of our own, and [`OnBurn`], any backend of Burn (feature `burn`), such as CUDA.
+//! There are two: [`Cpu`], kernels of our own, and `OnBurn`, any backend of Burn (feature `burn`), such as CUDA.
 
 mod cpu;
 #[cfg(feature = "burn")]

@@ -147,11 +147,25 @@ impl Network {
 
     /// Multiply-accumulates of one picture of this side, forwards. A step of training takes about three times as many.
     pub fn macs(&self, side: usize) -> u64 {
+        let mut all = (self.dim * self.classes) as u64;
+        self.for_each_conv(side, |conv, out| all += (out * out * conv.kind().len()) as u64);
+        all
+    }
+
+    /// Bytes that a step of training on so many pictures holds at most, weights aside: of every convolution what it makes
+    /// and what is made of that, and as much again for gradients on the way.
+    pub fn step_bytes(&self, side: usize, batch: usize) -> u64 {
+        let mut values = 3 * side * side;
+        self.for_each_conv(side, |conv, out| values += 3 * out * out * conv.output);
+        4 * (values * batch) as u64
+    }
+
+    /// Every convolution, with the side of what it makes of pictures of this side.
+    fn for_each_conv(&self, side: usize, mut visit: impl FnMut(Conv, usize)) {
         let mut side = side;
-        let mut all = 0;
         let mut count = |layer: &ConvLayer, side: usize| {
             let out = layer.conv.side(side);
-            all += (out * out * layer.conv.kind().len()) as u64;
+            visit(layer.conv, out);
             out
         };
         side = count(&self.stem, side);
@@ -170,6 +184,5 @@ impl Network {
             }
             side = convs.iter().fold(side, |side, conv| count(conv, side));
         }
-        all + (self.dim * self.classes) as u64
     }
 }

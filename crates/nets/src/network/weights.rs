@@ -42,7 +42,7 @@ impl Network {
         all
     }
 
-    /// The values of all tensors, in the order of [`Network::tensors`].
+    /// The values of all tensors, in the order of the network's.
     pub fn read<E: Engine>(&self, engine: &E, weights: &Weights<E>) -> Vec<Named> {
         let moments = weights.running.iter().flat_map(|moments| [&moments.mean, &moments.variance]);
         let params = weights.params.iter().chain(moments);
