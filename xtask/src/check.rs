@@ -59,6 +59,16 @@ fn dear() -> Vec<Check> {
     vec![
         Check { name: "documentation", missing: None, command: docs },
         Check {
+            name: "networks on Burn's processor backend",
+            missing: None,
+            command: cargo(&["test", "--release", "-p", "subsel-nets", "--features", "burn", "--lib", "burn"]),
+        },
+        Check {
+            name: "networks on CUDA compile",
+            missing: None,
+            command: cargo(&["check", "--release", "-p", "subsel-nets", "--features", "cuda"]),
+        },
+        Check {
             name: "without default features",
             missing: None,
             command: cargo(&["check", "--release", "-p", "subsel-formats", "-p", "subsel", "--no-default-features"]),

@@ -16,8 +16,7 @@ const KEPT_EVERY: usize = 5;
 /// A network that is trained from scratch each time it is asked, by a recipe.
 ///
 /// Gives logits and penultimate features of all pictures, in evaluation mode and without augmentation, and the scores of
-/// its training. A training that was stopped goes on from its last checkpoint, unless its scores are wanted: those of the
-/// epochs before are gone, so it begins anew.
+/// its training. A training that was stopped goes on from its last checkpoint.
 #[derive(Debug)]
 pub struct NetLearner<'a> {
     name: String,
@@ -80,7 +79,7 @@ impl<'a> NetLearner<'a> {
         let options = ClassifierOptions {
             device: self.device,
             seed: job.seed,
-            keep: tracker.is_none().then_some(keep),
+            keep: Some(keep),
             tracker: tracker.as_mut(),
             ..ClassifierOptions::default()
         };

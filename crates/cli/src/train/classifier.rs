@@ -58,7 +58,7 @@ pub(super) fn run(args: &ClassifierArgs) -> Result<u8, Failure> {
     }
     recipe.check()?;
     let scores = args.scores.iter().map(|name| score(name)).collect::<Result<Vec<_>, _>>()?;
-    let Begun { ctx, device, mut keep } = training.begin()?;
+    let Begun { ctx, device, keep } = training.begin()?;
     let quiet = training.say.quiet;
     let (train, test) = Pictures::read(&args.pictures, training.seed, quiet, &ctx)?;
     let data = train.labeled()?;
@@ -73,8 +73,6 @@ pub(super) fn run(args: &ClassifierArgs) -> Result<u8, Failure> {
         true => None,
         false => Some(Tracker::new(train.pixels.len(), Some(data.classes))?),
     };
-    // Scores of epochs before a stop are gone: such a training begins anew.
-    keep.resume &= tracker.is_none();
     let mut told = Told::beside(&training.output, quiet, !keep.resume)?;
     let labeled = test.as_ref().map(Pictures::labeled).transpose()?;
     let options = ClassifierOptions {

@@ -3,7 +3,7 @@
 use crate::support::Dir;
 
 /// A directory `photos` of stripes: 12 in each of two classes, by the direction in which they run.
-fn photos() -> Dir {
+pub(crate) fn photos() -> Dir {
     let dir = Dir::new();
     for class in ["tall", "wide"] {
         std::fs::create_dir_all(dir.path(&format!("photos/{class}"))).expect("a directory");
@@ -33,7 +33,7 @@ fn images_are_picked_by_name_and_embedded_once() {
     let dir = photos();
     let first = dir.ok("select photos -n 4 -m k-center -o first.csv");
     assert!(first.stderr.contains("embedded 24 images by `patches`: 24 values each, kept in"), "{}", first.stderr);
-    assert!(first.stderr.contains("a pretrained encoder's embeddings tell more"), "{}", first.stderr);
+    assert!(first.stderr.contains("a pretrained encoder tells more of content"), "{}", first.stderr);
     let ids = dir.column("first.csv", "id");
     assert!(ids.iter().all(|id| dir.path(&format!("photos/{id}")).is_file()), "{ids:?}");
     assert!(ids.iter().any(|id| id.starts_with("tall/")) && ids.iter().any(|id| id.starts_with("wide/")), "{ids:?}");

@@ -18,4 +18,5 @@ mod select;
 mod side_files;
 mod support;
 mod tools;
+mod train;
 mod verify;

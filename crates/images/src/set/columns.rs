@@ -148,7 +148,7 @@ fn labels(
     }
     let names = columns[0].note(NOTES).and_then(|note| class_names(note, name)).unwrap_or_default();
     if ints.iter().all(|code| (0..names.len() as i64).contains(code)) {
-        notes.push(format!("column `{name}` names the classes: {}", names.len()));
+        notes.push(format!("classes are in column `{name}`: {}", names.len()));
         return Ok(Some(Classes { codes: ints.iter().map(|code| *code as u32).collect(), names }));
     }
     // -1 is what data sets give rows whose class is withheld: then it is no class.

@@ -125,7 +125,7 @@ fn classes(
             if classes.names.len() < 2 && by == By::Auto {
                 return Ok(None);
             }
-            notes.push(format!("the first level of folders names the classes: {}", classes.names.len()));
+            notes.push(format!("classes are the folders of the first level: {}", classes.names.len()));
             Ok(Some(classes))
         }
     }
