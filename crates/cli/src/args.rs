@@ -316,8 +316,16 @@ pub(crate) struct ImageArgs {
     #[arg(long, value_name = "SPLIT", help_heading = "Networks")]
     pub(crate) test_split: Option<String>,
     /// Pixels along a side that networks are given
-    #[arg(long, value_name = "PIXELS", default_value_t = 32, help_heading = "Networks")]
+    #[arg(long, value_name = "PIXELS", default_value_t = 32, value_parser = side, help_heading = "Networks")]
     pub(crate) side: usize,
+}
+
+/// Pixels along a side.
+fn side(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(side @ 1..=1024) => Ok(side),
+        _ => Err("a side is from 1 to 1024 pixels".into()),
+    }
 }
 
 /// What is chosen.
@@ -766,7 +774,7 @@ pub(crate) struct EmbedArgs {
     /// clip.onnx:normalize=clip), or a .safetensors file that `subsel embed` or `subsel train` wrote
     #[arg(short, long, value_name = "MODEL", default_value = "patches")]
     pub(crate) model: String,
-    /// Where the embeddings go: .npy, .parquet, .arrow or .safetensors
+    /// Where the embeddings go: .npy, .parquet, .arrow, .safetensors or .csv
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
     /// The type to store

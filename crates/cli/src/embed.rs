@@ -12,7 +12,7 @@ use subsel_nets::Device;
 
 use crate::args::{DtypeArg, EmbedArgs};
 use crate::encoders::{Made, Named};
-use crate::failure::{DONE, Failure};
+use crate::failure::{DONE, Failure, Kind};
 use crate::messages::{self, count};
 use crate::run::context;
 use crate::{images, manifest, progress};
@@ -72,6 +72,13 @@ pub(crate) fn run(args: EmbedArgs) -> Result<u8, Failure> {
         DtypeArg::F16 => Dtype::F16,
         _ => return Err(Failure::usage("embeddings are stored as f32 or f16")),
     };
+    if !is_called_so(
+        &args.output,
+        &["npy", "parquet", "pq", "arrow", "arrows", "feather", "ipc", "safetensors", "csv", "tsv"],
+    ) {
+        let message = format!("{}: embeddings are not written in a format of that name", args.output.display());
+        return Err(Failure::usage(message).hint("known extensions: .npy .parquet .arrow .safetensors .csv"));
+    }
     for path in [&args.output, &beside.ids, &beside.labels, &beside.model, &beside.manifest] {
         if path.exists() && !args.say.force {
             return Err(subsel_formats::Error::Exists { path: path.clone() }.into());
@@ -100,10 +107,19 @@ pub(crate) fn run(args: EmbedArgs) -> Result<u8, Failure> {
         block: None,
     };
     let began = Instant::now();
-    let embedded = write(&job, &args, &ctx)?;
+    let embedded = write(&job, &args, &ctx).map_err(|failure| match failure.kind {
+        Kind::Interrupted => failure.or_hint("what was embedded is kept; the same command goes on from there"),
+        _ => failure,
+    })?;
     let secs = began.elapsed().as_secs_f64();
     drop(watched);
 
+    // Those of other images that were there would be taken for these.
+    for path in [&beside.ids, &beside.labels] {
+        if path.exists() {
+            fs::remove_file(path).map_err(|error| Failure::io("remove", path, &error))?;
+        }
+    }
     let ids = images::ids(&set, &embedded.skipped);
     let has_names = !matches!(&ids, Ids::Int(ids) if ids.iter().enumerate().all(|(row, id)| row as i64 == *id));
     if has_names {
@@ -145,13 +161,19 @@ pub(crate) fn run(args: EmbedArgs) -> Result<u8, Failure> {
     Ok(DONE)
 }
 
+fn is_called_so(path: &Path, extensions: &[&str]) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    extensions.iter().any(|known| known.eq_ignore_ascii_case(extension))
+}
+
 /// Embeds into an npy file, and writes that in the format asked for if it is another.
 fn write(job: &Job<'_>, args: &EmbedArgs, ctx: &subsel::Context) -> Result<Embedded, Failure> {
-    let is_npy = args.output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"));
-    if is_npy {
+    if is_called_so(&args.output, &["npy"]) {
         return Ok(job.run(&args.output, args.say.force, ctx)?);
     }
-    let rows = args.output.with_extension("rows.npy");
+    let mut name = args.output.file_name().unwrap_or_default().to_owned();
+    name.push(".rows.npy");
+    let rows = args.output.with_file_name(name);
     let embedded = job.run(&rows, true, ctx)?;
     let mut opened = open(std::slice::from_ref(&rows), &OpenOptions::default())?;
     opened.ids = Some(images::ids(job.set, &embedded.skipped));

@@ -135,7 +135,12 @@ impl From<subsel_images::Error> for Failure {
                 };
                 let broken =
                     matches!(error, Imaging::Broken(_)).then(|| "`--skip-broken` leaves such images out".into());
-                Failure { message: error.to_string(), hint: error.hint().or(broken), kind: kind(&error), code }
+                Failure {
+                    message: without_number(&error.to_string()),
+                    hint: error.hint().or(broken),
+                    kind: kind(&error),
+                    code,
+                }
             }
         }
     }
@@ -169,7 +174,7 @@ impl From<subsel_nets::Error> for Failure {
             Nets::Images(error) => error.into(),
             error => {
                 let code = if matches!(error, Nets::Unknown { .. } | Nets::Setting { .. }) { USAGE } else { FAILED };
-                Failure { message: error.to_string(), hint: error.hint(), kind: kind(&error), code }
+                Failure { message: without_number(&error.to_string()), hint: error.hint(), kind: kind(&error), code }
             }
         }
     }
@@ -178,7 +183,7 @@ impl From<subsel_nets::Error> for Failure {
 impl From<subsel_onnx::OnnxError> for Failure {
     fn from(error: subsel_onnx::OnnxError) -> Self {
         let code = if matches!(error, subsel_onnx::OnnxError::Option { .. }) { USAGE } else { FAILED };
-        Failure { message: error.to_string(), hint: error.hint(), kind: kind(&error), code }
+        Failure { message: without_number(&error.to_string()), hint: error.hint(), kind: kind(&error), code }
     }
 }
 

@@ -4,16 +4,18 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
-use subsel::Context;
+use subsel::{Classes, Context};
 use subsel_formats::{Dtype, Ids, OpenOptions, Opened, Part, open};
-use subsel_images::{Embedded, ImageSet, Job, OnBroken, SetOptions, Skipped};
+use subsel_images::{Embedded, Fit, ImageSet, Job, OnBroken, Pixels, SetOptions, Skipped};
 use subsel_nets::Device;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::encoders::Named;
 use crate::failure::Failure;
 use crate::input::Request;
+use crate::memory;
 use crate::messages::{count, counted};
+use crate::side::{self, Given, Role};
 
 /// Extensions by which a path is known to be an image.
 const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "bmp"];
@@ -43,6 +45,11 @@ pub(crate) fn is_named_so(paths: &[PathBuf]) -> bool {
     paths.iter().any(|path| path.is_dir() || is_image(path))
 }
 
+/// Whether all are called as npz archives are.
+pub(crate) fn are_npz(paths: &[PathBuf]) -> bool {
+    paths.iter().all(|path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz")))
+}
+
 /// The length of a file, or of all files below a directory but hidden ones, as sets of images have them.
 pub(crate) fn bytes(path: &Path) -> io::Result<u64> {
     let metadata = fs::metadata(path)?;
@@ -50,8 +57,17 @@ pub(crate) fn bytes(path: &Path) -> io::Result<u64> {
         return Ok(metadata.len());
     }
     let is_hidden = |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(b".");
-    let entries = fs::read_dir(path)?.filter(|entry| !entry.as_ref().is_ok_and(is_hidden));
-    entries.map(|entry| bytes(&entry?.path())).sum()
+    let mut sum = 0;
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        // Links to directories may go in circles, and others lead nowhere.
+        let is_link = entry.file_type()?.is_symlink();
+        if is_hidden(&entry) || is_link && entry.path().is_dir() {
+            continue;
+        }
+        sum += bytes(&entry.path()).unwrap_or(0);
+    }
+    Ok(sum)
 }
 
 /// The set that these paths are.
@@ -64,6 +80,47 @@ pub(crate) fn set(paths: &[PathBuf], request: &Request) -> Result<ImageSet, Fail
 /// The pool that these paths are as images.
 pub(crate) fn open_pool(paths: &[PathBuf], request: &Request, ctx: &mut Context) -> Result<Opened, Failure> {
     embedded(&set(paths, request)?, request, ctx)
+}
+
+/// All images of a set in memory at one size; refused before if that is more than may be taken.
+pub(crate) fn pixels(
+    set: &ImageSet,
+    side: usize,
+    on_broken: OnBroken,
+    ctx: &Context,
+) -> Result<(Pixels, Vec<String>), Failure> {
+    memory::check(Pixels::bytes_needed(set.len(), side), None)?;
+    let (pixels, broken) = Pixels::load(set, None, Fit::to(side), on_broken, ctx)?;
+    let mut notes = set.notes().to_vec();
+    notes
+        .extend(broken.first().map(|one| format!("images that cannot be read are left out: {} ({one})", broken.len())));
+    Ok((pixels, notes))
+}
+
+/// The classes of images in memory: those that they came with, or those in a file, one for each image of the set. Images
+/// whose class is below 0 have none, and are told apart; `option` would give them.
+pub(crate) fn classes(
+    set: &ImageSet,
+    pixels: &Pixels,
+    given: Option<&PathBuf>,
+    option: &str,
+) -> Result<(Classes, Vec<bool>), Failure> {
+    let all = match given {
+        Some(path) => {
+            let all = side::classes(Role::Labels, &Given::File(path.clone()), None, set.len())?;
+            Classes { codes: pixels.rows().iter().map(|row| all.codes[*row]).collect(), names: all.names }
+        }
+        None => pixels.labels().cloned().ok_or_else(|| {
+            Failure::usage("the images have no classes").hint(format!("`{option} FILE` has one for each"))
+        })?,
+    };
+    let is_known = |name: &String| !name.parse::<f64>().is_ok_and(|number| number < 0.0);
+    let names: Vec<String> = all.names.iter().filter(|name| is_known(name)).cloned().collect();
+    let places: Vec<Option<usize>> =
+        all.names.iter().map(|name| names.iter().position(|known| known == name)).collect();
+    let known = all.codes.iter().map(|code| places[*code as usize].is_some()).collect();
+    let codes = all.codes.iter().map(|code| places[*code as usize].unwrap_or(0) as u32).collect();
+    Ok((Classes { codes, names }, known))
 }
 
 /// What to do about images that cannot be read.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use subsel::{Annotations, Constraints, Context, Pool};
-use subsel_formats::{Ids, Join, OpenOptions, Opened, Part, RowSource, expand, is_annotations, open};
+use subsel_formats::{Error, Ids, Join, OpenOptions, Opened, Part, RowSource, expand, is_annotations, open};
 use subsel_kernels::Dtype;
 
 use crate::args::{DtypeArg, JoinArg, KnownArgs, LabeledBy, ReadArgs};
@@ -255,13 +255,24 @@ fn open_pool(request: &Request, scratch: Option<&Path>, ctx: &mut Context) -> Re
     if request.model.is_some() || request.skip_broken || images::is_named_so(&paths) {
         return images::open_pool(&paths, request, ctx);
     }
+    // The labels beside its images would do as a matrix, of one column.
+    if request.column.is_none()
+        && images::are_npz(&paths)
+        && let Ok(set) = images::set(&paths, request)
+    {
+        return images::embedded(&set, request, ctx);
+    }
     match open(&paths, &options) {
+        Ok(opened) => Ok(opened),
+        // There are embeddings, and a question about them.
+        Err(error @ (Error::AmbiguousColumn { .. } | Error::NoSuchColumn { .. })) if request.column.is_none() => {
+            Err(error.into())
+        }
         // What is no table of numbers may hold images: Parquet with a column of them, arrays of pixels.
         Err(error) => match images::set(&paths, request) {
             Ok(set) => images::embedded(&set, request, ctx),
             Err(_) => Err(error.into()),
         },
-        Ok(opened) => Ok(opened),
     }
 }
 

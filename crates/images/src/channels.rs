@@ -77,9 +77,10 @@ impl ChannelStats {
         })
     }
 
-    /// The normalization by these.
+    /// The normalization by these; a channel that does not vary is only centered.
     pub fn normalize(&self) -> Normalize {
-        Normalize { mean: self.mean().map(|v| v as f32), std: self.std().map(|v| v as f32) }
+        let std = self.std().map(|std| if std > 0.0 { std as f32 } else { 1.0 });
+        Normalize { mean: self.mean().map(|v| v as f32), std }
     }
 }
 

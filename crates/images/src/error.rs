@@ -129,7 +129,10 @@ impl Error {
         match self {
             Error::Format(error) => error.hint(),
             Error::Subsel(error) => error.hint(),
-            Error::NoImages { .. } => Some(format!("known are: {}", crate::set::KNOWN)),
+            Error::NoImages { .. } => Some(format!(
+                "known are: {}; embeddings in a directory are named by a glob, such as `dir/*.parquet`",
+                crate::set::KNOWN
+            )),
             Error::Set { hint, .. } => hint.clone(),
             Error::UnknownAugment { .. } => Some(format!("there are: {}", crate::Augment::NAMES.join(", "))),
             _ => None,

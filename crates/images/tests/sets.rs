@@ -39,7 +39,7 @@ fn folders_are_classes_and_paths_are_ids() {
     assert_eq!(found.parts().len(), 1);
     assert_eq!(found.parts()[0].n_rows, 4);
     assert!(found.notes()[0].starts_with("2 files are passed over: .txt, no extension"), "{:?}", found.notes());
-    assert!(found.notes()[1].contains("classes: 2"), "{:?}", found.notes());
+    assert!(found.notes()[1].contains("of the first level: 2"), "{:?}", found.notes());
     let images = all(&found);
     assert_eq!(images[2].as_ref().expect("a picture"), &picture(4, 3, 1));
     assert_eq!(images[0].as_ref().map(|image| (image.width(), image.height())), Ok((8, 9)));

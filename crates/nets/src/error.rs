@@ -173,7 +173,7 @@ impl Error {
             Error::Unknown { known, .. } => Some(format!("there are: {known}")),
             Error::Diverged { .. } => Some("try a smaller learning rate".into()),
             Error::Device { hint, .. } => Some(hint.clone()),
-            Error::OtherTraining { .. } => Some("choose another file, or train anew".into()),
+            Error::OtherTraining { .. } => Some("choose another file (`-o`), or train anew (`--force`)".into()),
             _ => None,
         }
     }

@@ -3,9 +3,10 @@
 use subsel::{Context, Error as SubselError};
 use subsel_images::Pixels;
 use subsel_metrics::{Evaluation, Evaluator, Task};
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::train::{ClassifierOptions, Labeled, classifier};
-use crate::{Device, Error, Recipe};
+use crate::{Device, Error, Length, Recipe};
 
 /// Trains a network from scratch on the picked pictures and examines it on the test pictures: framework i of NGS.
 ///
@@ -57,7 +58,18 @@ impl Evaluator for Supervised {
     }
 
     fn summary(&self) -> String {
-        format!("{} trained from scratch on the picked pictures, {:?}", self.recipe.network, self.recipe.length)
+        let length = match self.recipe.length {
+            Length::Epochs(epochs) => format!("{epochs} epochs"),
+            Length::Steps(steps) => format!("{steps} steps"),
+        };
+        // All that decides what is found: results of other pictures or settings are not taken for these.
+        let recipe = serde_json::to_string(&self.recipe).unwrap_or_default();
+        let mut hash = Xxh3::new();
+        hash.update(recipe.as_bytes());
+        hash.update(self.device.to_string().as_bytes());
+        [&self.pool, &self.test].into_iter().for_each(|pixels| hash.update(pixels.bytes()));
+        let (network, hash) = (&self.recipe.network, hash.digest());
+        format!("{network} trained from scratch on the picked pictures, {length} ({hash:016x})")
     }
 
     fn is_random(&self) -> bool {

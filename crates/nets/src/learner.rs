@@ -6,6 +6,7 @@ use subsel::training::Tracker;
 use subsel::{Classes, Context, OutputKind};
 use subsel_images::Pixels;
 use subsel_proxy::{Features, Job, Learned, Learner, Seconds};
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::train::{ClassifierOptions, Keep, Labeled, classifier};
 use crate::{Device, Error, Length, Recipe, Schedule};
@@ -25,6 +26,8 @@ pub struct NetLearner<'a> {
     labels: &'a Classes,
     test: Option<(&'a Pixels, &'a [u32])>,
     device: Device,
+    /// Of the pictures: what was learned of others is not taken for this.
+    pictures: u64,
 }
 
 impl Recipe {
@@ -65,7 +68,10 @@ impl<'a> NetLearner<'a> {
                 return Err(Error::Side { got: pixels.side(), side: pool.side() });
             }
         }
-        Ok(NetLearner { name: name.into(), recipe, pool, labels, test, device })
+        let mut hash = Xxh3::new();
+        hash.update(pool.bytes());
+        test.iter().for_each(|(pixels, _)| hash.update(pixels.bytes()));
+        Ok(NetLearner { name: name.into(), recipe, pool, labels, test, device, pictures: hash.digest() })
     }
 
     fn trained(&self, job: &Job<'_>, ctx: &Context) -> Result<Learned, Error> {
@@ -75,7 +81,9 @@ impl<'a> NetLearner<'a> {
             Some(_) => Some(Tracker::new(self.pool.len(), Some(classes))?),
             None => None,
         };
-        let keep = Keep { path: job.dir.join("weights.safetensors"), every: KEPT_EVERY, resume: true };
+        // Apart: one that was not tracked cannot be gone on from with scores.
+        let file = if tracker.is_some() { "weights-tracked.safetensors" } else { "weights.safetensors" };
+        let keep = Keep { path: job.dir.join(file), every: KEPT_EVERY, resume: true };
         let options = ClassifierOptions {
             device: self.device,
             seed: job.seed,
@@ -113,7 +121,8 @@ impl Learner for NetLearner<'_> {
     fn describe(&self) -> String {
         let recipe = serde_json::to_string(&self.recipe).unwrap_or_default();
         // Where it runs changes the last digits.
-        format!("{} on {}: {recipe}, pictures of {} pixels", self.name, self.device, self.pool.side())
+        let (side, pictures) = (self.pool.side(), self.pictures);
+        format!("{} on {}: {recipe}, pictures {pictures:016x} of {side} pixels", self.name, self.device)
     }
 
     fn learn(&mut self, job: &Job<'_>, ctx: &Context) -> Result<Learned, subsel_proxy::Error> {

@@ -100,6 +100,9 @@ impl Model {
         let bytes = read(path)?;
         let file = File::parse(path, &bytes)?;
         let about = file.about()?.ok_or_else(|| file.error("it does not say what network it is of"))?;
+        if about.side == 0 || !about.normalize.std.iter().all(|std| std.is_finite() && *std > 0.0) {
+            return Err(file.error("its pictures have no pixels, or a normalization that divides by nothing"));
+        }
         file.model(about, &[])
     }
 

@@ -43,6 +43,7 @@ impl Batches {
 
     /// Entries of an epoch and of a batch, for `n` rows: how often the rows are repeated, rows of a step, steps.
     pub(crate) fn plan(self, n: usize) -> BatchPlan {
+        let n = n.max(1);
         let mut repeats = 1;
         while self.repeat && n * repeats < self.size {
             repeats *= 2;
@@ -161,7 +162,10 @@ pub const RECIPES: [(&str, &str); 10] = [
     ("svp-cifar", "Selection via Proxy: ResNet-20, 181 epochs of SGD in steps"),
     ("svp-cifar-50", "the same in 50 epochs, for proxies"),
     ("ngs-supervised", "NGS, framework i: pooled ResNet-18, 200 epochs, one step per epoch"),
-    ("deep-al-cifar", "TypiClust's code on CIFAR: batches of 100, indices doubled, last batch dropped"),
+    (
+        "deep-al-cifar",
+        "TypiClust's code on CIFAR, without its dropout and choice of epoch: batches of 100, indices doubled",
+    ),
     ("deep-al-tiny", "the same on Tiny-ImageNet: 100 epochs of Adam at a constant rate"),
     ("ccs", "CCS and D2: ResNet-18, 40,000 steps whatever the number of rows"),
     ("ccs-full", "the same for 200 epochs"),
@@ -172,7 +176,10 @@ pub const RECIPES: [(&str, &str); 10] = [
 
 /// Name and summary of each named recipe of SimCLR.
 pub const SIMCLR_RECIPES: [(&str, &str); 2] = [
-    ("simclr-scan", "SCAN, as TypiClust, ProbCover and NGS use it: ResNet-18, 500 epochs; a task for a GPU"),
+    (
+        "simclr-scan",
+        "SCAN, as TypiClust, ProbCover and NGS use it: ResNet-18, 500 epochs; a task for a GPU. On CIFAR-10 SCAN normalizes by `cifar10-simclr`",
+    ),
     ("simclr-small", "ours, for a processor: ResNet-20, 20 epochs, both views as anchors"),
 ];
 
@@ -219,6 +226,16 @@ fn check(length: Length, batches: Batches, schedule: &Schedule, optimizer: &Opti
     Ok(())
 }
 
+fn check_normalize(normalize: Option<Normalize>) -> Result<(), Error> {
+    match normalize {
+        Some(found) if !found.std.iter().all(|std| std.is_finite() && *std > 0.0) => {
+            let got = format!("{:?}", found.std);
+            Err(Error::Setting { name: "normalize.std", rule: "finite and above 0".into(), got })
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Recipe {
     /// Checks all settings.
     ///
@@ -226,6 +243,7 @@ impl Recipe {
     /// [`Error::Setting`].
     pub fn check(&self) -> Result<(), Error> {
         check(self.length, self.batches, &self.schedule, &self.optimizer)?;
+        check_normalize(self.normalize)?;
         if !(0.0..1.0).contains(&self.label_smoothing) {
             let got = self.label_smoothing.to_string();
             return Err(Error::Setting { name: "label_smoothing", rule: "from 0 to below 1".into(), got });
@@ -294,7 +312,9 @@ impl Recipe {
             }
             "data-diet" => {
                 let table = [(0.1, 60.0), (0.02, 60.0), (0.004, 40.0), (0.0008, 40.0)];
-                base("resnet18", epochs(200), batch(128), sgd(true, 5e-4), steps(&table), "svp")
+                // 390 steps of an epoch of CIFAR's 50,000.
+                let whole = Batches { drop_last: true, ..batch(128) };
+                base("resnet18", epochs(200), whole, sgd(true, 5e-4), steps(&table), "svp")
             }
             _ => return Err(unknown("recipe", name, &RECIPES)),
         })
@@ -308,9 +328,14 @@ impl SimclrRecipe {
     /// [`Error::Setting`].
     pub fn check(&self) -> Result<(), Error> {
         check(self.length, self.batches, &self.schedule, &self.optimizer)?;
+        check_normalize(self.normalize)?;
         if !(self.temperature.is_finite() && self.temperature > 0.0) {
             let got = self.temperature.to_string();
             return Err(Error::Setting { name: "temperature", rule: "positive".into(), got });
+        }
+        if !self.hidden.is_multiple_of(16) {
+            let got = self.hidden.to_string();
+            return Err(Error::Setting { name: "hidden", rule: "a multiple of 16, or 0".into(), got });
         }
         if self.projection == 0 {
             return Err(Error::Setting { name: "projection", rule: "at least 1".into(), got: "0".into() });

@@ -160,12 +160,16 @@ fn fingerprint(
 ) -> Result<u64, OnnxError> {
     let read = |source| OnnxError::Read { path: path.to_owned(), source };
     let mut hash = Xxh3::new();
-    let mut file = std::fs::File::open(path).map_err(read)?;
     let mut buffer = vec![0; 1 << 16];
-    loop {
-        match std::io::Read::read(&mut file, &mut buffer).map_err(read)? {
-            0 => break,
-            count => hash.update(&buffer[..count]),
+    // Weights beside the model, as exporters name them.
+    let beside = PathBuf::from(format!("{}.data", path.display()));
+    for path in [Some(path), beside.is_file().then_some(&*beside)].into_iter().flatten() {
+        let mut file = std::fs::File::open(path).map_err(read)?;
+        loop {
+            match std::io::Read::read(&mut file, &mut buffer).map_err(read)? {
+                0 => break,
+                count => hash.update(&buffer[..count]),
+            }
         }
     }
     let (mean, std) = normalization.mean_std();

@@ -81,8 +81,13 @@ pub(crate) fn compare(
 ) -> Result<Compared, Failure> {
     let knows_labels = inputs.side.iter().any(|(role, _)| *role == Role::Labels) && inputs.test.is_some();
     let (recipe, mut args) = recipe(args, knows_labels)?;
+    let mut n_images = None;
     let find = |name: &String| match name.as_str() {
-        supervised::NAME => supervised::evaluator(&args, recipe.supervised.as_ref(), ctx, say),
+        supervised::NAME => {
+            let (evaluator, images) = supervised::evaluator(&args, recipe.supervised.as_ref(), ctx, say)?;
+            n_images = Some(images);
+            Ok::<_, Failure>(evaluator)
+        }
         name => Ok(subsel_metrics::evaluator(name)?),
     };
     let arranged = recipe.compare.arrange_by(find)?;
@@ -106,6 +111,12 @@ pub(crate) fn compare(
 
     let checked = CheckedPool::new(&pool, ctx).map_err(|error| loaded.explain(error))?;
     let n = checked.len();
+    // A recipe whose file of classes goes on says so of its images too.
+    let rows = pool.source.n_rows();
+    if let Some(images) = n_images.filter(|images| *images < rows || (*images > rows && !recipe.data.first_labels)) {
+        return Err(Failure::new(format!("there are {images} images for {rows} rows of embeddings"))
+            .hint("`--images` are those of the pool, row by row"));
+    }
     let given = Given { pool: &checked, test: examples.test };
     given.check(&arranged)?;
     std::fs::create_dir_all(&output).map_err(|error| Failure::io("create", &output, &error))?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use subsel::Context;
 use subsel::plan::secs_text;
-use subsel_images::{Fit, ImageSet, OnBroken, Pixels, SetOptions};
+use subsel_images::{ImageSet, OnBroken, SetOptions};
 use subsel_metrics::Evaluator;
 use subsel_metrics::compare::Training;
 use subsel_nets::{Device, Supervised, estimate};
@@ -12,7 +12,7 @@ use subsel_nets::{Device, Supervised, estimate};
 use super::Said;
 use crate::args::CompareArgs;
 use crate::failure::Failure;
-use crate::train;
+use crate::{images, train};
 
 /// What it is called.
 pub(super) const NAME: &str = "supervised";
@@ -23,13 +23,13 @@ const RECIPE: &str = "ngs-supervised";
 /// The largest budget that a training is estimated for: more rows than that are rarely asked of it.
 const ESTIMATED_FOR: usize = 100;
 
-/// The evaluator, with the images that it trains on and is examined on.
+/// The evaluator, with the images that it trains on and is examined on; and how many images of the pool there are.
 pub(super) fn evaluator(
     args: &CompareArgs,
     training: Option<&Training>,
     ctx: &Context,
     say: &dyn Fn(Said<'_>),
-) -> Result<Box<dyn Evaluator>, Failure> {
+) -> Result<(Box<dyn Evaluator>, usize), Failure> {
     let test_images = &args.test_pictures.test_images;
     if args.images.is_empty() || test_images.is_empty() {
         return Err(Failure::usage("`supervised` trains on images").hint(
@@ -50,7 +50,7 @@ pub(super) fn evaluator(
         let options = SetOptions { split: split.cloned(), ..SetOptions::default() };
         let set = ImageSet::open(paths, &options)?;
         // Rows of the pool are numbers of images: none may be missing.
-        Ok::<_, Failure>(Pixels::load(&set, None, Fit::to(side), OnBroken::Stop, ctx)?.0)
+        Ok::<_, Failure>(images::pixels(&set, side, OnBroken::Stop, ctx)?.0)
     };
     let pool = load(&args.images, None)?;
     let test = load(test_images, args.test_pictures.test_split.as_ref())?;
@@ -63,5 +63,6 @@ pub(super) fn evaluator(
         one.steps,
         one.batch
     )));
-    Ok(Box::new(Supervised::new(recipe, pool, test, device)?))
+    let n_images = pool.len();
+    Ok((Box::new(Supervised::new(recipe, pool, test, device)?), n_images))
 }

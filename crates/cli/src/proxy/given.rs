@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use subsel::plan::{Shape, plan as plan_method};
 use subsel::{Classes, Context, parse_method};
-use subsel_images::{Fit, ImageSet, Pixels, SetOptions};
+use subsel_images::{ImageSet, Pixels, SetOptions};
 use subsel_proxy::{Plan, Score};
 
 use crate::args::{ImageArgs, KnownArgs, ProxyArgs};
@@ -78,34 +78,25 @@ impl Known {
             );
         }
         let on_broken = images::on_broken(args.read.skip_broken);
-        let load = |paths: &[PathBuf], split: Option<&String>, labels: Option<&PathBuf>| {
+        let load = |paths: &[PathBuf], split: Option<&String>, (labels, option): (Option<&PathBuf>, &str)| {
             let options =
                 SetOptions { column: args.read.column.clone(), split: split.cloned(), ..SetOptions::default() };
             let set = ImageSet::open(paths, &options)?;
-            let (pixels, broken) = Pixels::load(&set, None, Fit::to(*side), on_broken, ctx)?;
-            let given = |path: &PathBuf| {
-                let classes = side::classes(Role::Labels, &Given::File(path.clone()), None, set.len())?;
-                let codes = pixels.rows().iter().map(|row| classes.codes[*row]).collect();
-                Ok::<_, Failure>(Classes { codes, names: classes.names })
-            };
-            let labels = match labels {
-                Some(path) => given(path)?,
-                None => pixels.labels().cloned().ok_or_else(|| {
-                    Failure::usage("the images have no classes")
-                        .hint("`--labels FILE` has one for each, `--test-labels FILE` for test images")
-                })?,
-            };
-            let mut notes = set.notes().to_vec();
-            notes.extend(
-                broken.first().map(|one| format!("images that cannot be read are left out: {} ({one})", broken.len())),
-            );
-            Ok::<_, Failure>((pixels, labels, notes))
+            let (pixels, notes) = images::pixels(&set, *side, on_broken, ctx)?;
+            let (labels, known) = images::classes(&set, &pixels, labels, option)?;
+            match known.iter().position(|known| !known) {
+                Some(at) => {
+                    Err(Failure::new(format!("image {at} has no class")).hint("a run by proxy needs those of all"))
+                }
+                None => Ok((pixels, labels, notes)),
+            }
         };
-        let (pool, mut labels, mut notes) = load(&args.read.inputs, None, args.labels.as_ref())?;
+        let (pool, mut labels, mut notes) = load(&args.read.inputs, None, (args.labels.as_ref(), "--labels"))?;
         let test = match test_images.is_empty() {
             true => None,
             false => {
-                let (pixels, classes, more) = load(test_images, test_split.as_ref(), args.test_labels.as_ref())?;
+                let (pixels, classes, more) =
+                    load(test_images, test_split.as_ref(), (args.test_labels.as_ref(), "--test-labels"))?;
                 notes.extend(more);
                 let (classes, more) = join(&mut labels, &classes);
                 notes.extend(more);
@@ -113,7 +104,14 @@ impl Known {
             }
         };
         notes.dedup();
-        let (test_pixels, test) = test.map_or((None, None), |(pixels, classes)| (Some(pixels), Some(classes)));
+        let (test_pixels, mut test) = test.map_or((None, None), |(pixels, classes)| (Some(pixels), Some(classes)));
+        if let (None, Some(path)) = (&test, &args.test_labels) {
+            // Of test rows that a program of the user's tells.
+            let names = side::texts(side::column(path, args.read.column.as_deref())?);
+            let (classes, more) = join(&mut labels, &Classes::from_names(&names));
+            notes.extend(more);
+            test = Some(classes);
+        }
         let n = pool.len();
         let pictures = Some(Pictures { pool, test: test_pixels });
         Ok(Known { loaded: None, labels: Some(labels), test, examples: None, notes, n, pictures })

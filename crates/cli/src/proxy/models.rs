@@ -71,6 +71,10 @@ pub(super) fn are_networks(args: &ProxyArgs) -> bool {
 
 fn check_network(model: &str, args: &ProxyArgs, role: Role) -> Result<(), Failure> {
     network(model)?;
+    if Asked::of(args, role).epochs.is_some() {
+        return Err(Failure::usage(format!("`--{role}-epochs` is for commands"))
+            .hint(format!("`--{role} {}:epochs=20`", model.split(':').next().unwrap_or_default())));
+    }
     if args.images.test_images.is_empty() && role == Role::Target {
         return Err(Failure::usage(format!("nothing tells how good `--{role} {model}` is"))
             .hint("`--test-images INPUT` are examined"));
@@ -105,6 +109,12 @@ pub(super) fn check(args: &ProxyArgs) -> Result<(), Failure> {
                 )));
             }
             (None, Some(model)) if is_network(model) => check_network(model, args, role)?,
+            (None, Some(model)) if are_networks(args) => {
+                return Err(Failure::usage(format!(
+                    "`--{role} {model}` learns from embeddings, the other model from images"
+                ))
+                .hint("two networks, two probes, or a command beside either"));
+            }
             (None, Some(model)) => {
                 Probe::parse(model).map_err(subsel::Error::from)?;
                 if asked.epochs.is_some() {

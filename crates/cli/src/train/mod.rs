@@ -16,7 +16,7 @@ use subsel_nets::train::Keep;
 use subsel_nets::{Device, Estimate, RECIPES, Recipe, SIMCLR_RECIPES, SimclrRecipe};
 
 use crate::args::{RecipesArgs, TrainArgs, TrainCommand, TrainingArgs};
-use crate::failure::{DONE, Failure};
+use crate::failure::{DONE, Failure, Kind};
 use crate::messages::{self, count};
 use crate::run::context;
 
@@ -25,9 +25,13 @@ const LONG_SECS: f64 = 20.0;
 
 /// Runs the command.
 pub(crate) fn run(args: TrainArgs) -> Result<u8, Failure> {
+    let resumable = |failure: Failure| match failure.kind {
+        Kind::Interrupted => failure.or_hint("the same command goes on from the last checkpoint (`--every` epochs)"),
+        _ => failure,
+    };
     match args.what {
-        TrainCommand::Classifier(args) => classifier::run(&args),
-        TrainCommand::Simclr(args) => simclr::run(&args),
+        TrainCommand::Classifier(args) => classifier::run(&args).map_err(resumable),
+        TrainCommand::Simclr(args) => simclr::run(&args).map_err(resumable),
         TrainCommand::Probe(args) => probe::run(&args),
         TrainCommand::Recipes(args) => recipes(&args),
     }

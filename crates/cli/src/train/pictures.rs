@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use subsel::{Classes, Context, Draws, Stream};
-use subsel_images::{Fit, ImageSet, Pixels, SetOptions};
+use subsel_formats::Ids;
+use subsel_images::{ImageSet, Pixels, SetOptions};
 use subsel_nets::train::Labeled;
 
 use crate::args::{LabeledBy, PictureArgs};
 use crate::compare::given::join;
 use crate::failure::Failure;
-use crate::side::{self, Given, Role};
+use crate::side::{self, Given};
 use crate::{images, messages};
 
 /// Images in memory, those that count, and their classes.
@@ -18,6 +19,8 @@ pub(super) struct Pictures {
     /// By number, ascending.
     pub(super) rows: Vec<usize>,
     pub(super) labels: Option<Classes>,
+    /// Names of all images of the set, those that cannot be read too.
+    ids: Ids,
     notes: Vec<String>,
 }
 
@@ -57,6 +60,9 @@ impl Pictures {
             (test, _) => test,
         };
         notes.dedup();
+        if train.rows.is_empty() {
+            return Err(Failure::new("there are no images to train on"));
+        }
         if !quiet {
             notes.iter().for_each(|note| messages::note(note));
         }
@@ -72,33 +78,41 @@ impl Pictures {
     ) -> Result<Self, Failure> {
         let options = SetOptions { column: args.column.clone(), split: split.cloned(), ..SetOptions::default() };
         let set = ImageSet::open(paths, &options)?;
-        let (pixels, broken) =
-            Pixels::load(&set, None, Fit::to(args.test.side), images::on_broken(args.skip_broken), ctx)?;
-        let labels = match labels {
-            Some(path) => {
-                let classes = side::classes(Role::Labels, &Given::File(path.clone()), None, set.len())?;
-                let codes = pixels.rows().iter().map(|row| classes.codes[*row]).collect();
-                Some(Classes { codes, names: classes.names })
+        let (pixels, mut notes) = images::pixels(&set, args.test.side, images::on_broken(args.skip_broken), ctx)?;
+        let mut rows: Vec<usize> = (0..pixels.len()).collect();
+        let labels = match labels.is_some() || pixels.labels().is_some() {
+            true => {
+                let (classes, known) = images::classes(&set, &pixels, labels, "--labels")?;
+                rows.retain(|row| known[*row]);
+                if rows.len() < pixels.len() {
+                    notes.push(format!("images without a class are left out: {}", pixels.len() - rows.len()));
+                }
+                Some(classes)
             }
-            None => pixels.labels().cloned(),
+            false => None,
         };
-        let mut notes = set.notes().to_vec();
-        notes.extend(
-            broken.first().map(|one| format!("images that cannot be read are left out: {} ({one})", broken.len())),
-        );
-        let rows = (0..pixels.len()).collect();
-        Ok(Pictures { pixels, rows, labels, notes })
+        Ok(Pictures { ids: set.ids().clone(), pixels, rows, labels, notes })
     }
 
     /// Keeps the rows that a list names.
     fn keep(&mut self, path: &Path) -> Result<(), Failure> {
-        let last = self.pixels.rows().last().map_or(0, |row| row + 1);
-        let wanted = side::Rows { n: last, ids: None, by: Some(LabeledBy::Row), column: None }
+        let n = self.ids.len();
+        // Numbers of rows are of the images that could be read where picks were made: where some could not, names decide.
+        let by = match &self.ids {
+            _ if self.pixels.len() == n => LabeledBy::Row,
+            Ids::Text(_) => LabeledBy::Id,
+            Ids::Int(_) => {
+                return Err(Failure::new("images were left out, and `--rows` could mean others by its numbers")
+                    .hint("mend or remove those that cannot be read"));
+            }
+        };
+        let wanted = side::Rows { n, ids: Some(&self.ids), by: Some(by), column: None }
             .read("rows", &Given::File(path.to_owned()))?;
-        let place = |row: &usize| self.pixels.rows().binary_search(row).ok();
-        self.rows = wanted.iter().filter_map(place).collect();
-        self.rows.sort_unstable();
-        self.rows.dedup();
+        let mut wanted: Vec<usize> =
+            wanted.iter().filter_map(|row| self.pixels.rows().binary_search(row).ok()).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        self.rows.retain(|row| wanted.binary_search(row).is_ok());
         if self.rows.is_empty() {
             return Err(Failure::new(format!("{} names no image that can be read", path.display())));
         }

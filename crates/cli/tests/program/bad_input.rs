@@ -99,11 +99,13 @@ fn files_that_are_no_pool() {
         assert_eq!(dir.names(), before, "{name}");
     }
     dir.refuses("select absent.npy -n 1", 1, "error: cannot open absent.npy: No such file or directory\n");
-    dir.refuses(
-        "select folder -n 1",
-        1,
-        "error: folder is a directory, not a file\nhint: name the files inside, or give a glob such as `dir/*.parquet`\n",
+    let run = dir.run("select folder -n 1");
+    assert!(
+        run.stderr.starts_with("error: folder: holds no files\nhint: known are: directories of images"),
+        "{}",
+        run.stderr
     );
+    assert!(run.stderr.ends_with("named by a glob, such as `dir/*.parquet`\n"), "{}", run.stderr);
     dir.refuses("select no*.npy -n 1", 1, "error: `no*.npy` matches no file\n");
 }
 

@@ -112,6 +112,8 @@ fn models_that_are_none_are_refused() {
             assert!(run.stderr.contains(part), "{}", run.stderr);
         }
     }
+    let run = dir.run("embed photos -o rows.tsv2");
+    assert!(run.code == Some(2) && run.stderr.contains("known extensions"), "{}", run.stderr);
     std::fs::create_dir(dir.path("empty")).expect("a directory");
     let run = dir.run("select empty -n 3");
     assert!(run.code == Some(1) && run.stderr.contains("empty"), "{}", run.stderr);

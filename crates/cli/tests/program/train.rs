@@ -62,10 +62,36 @@ fn recipes_are_listed_shown_and_read_back() {
         ("--epochs 0", "`length` must be at least 1, got 0"),
         ("--scores loss", "a training has no score `loss`"),
         ("--device cuda", "device `cuda` cannot be used"),
+        ("--side 0", "a side is from 1 to 1024 pixels"),
+        ("--sample 0", "there are no images to train on"),
     ] {
         let run = dir.run(&format!("train classifier photos {options}"));
         assert!(matches!(run.code, Some(1 | 2)) && run.stderr.contains(part), "{options}: {}", run.stderr);
     }
+}
+
+#[test]
+fn images_without_a_class_and_those_left_out_keep_the_others_in_place() {
+    let dir = photos();
+    let labels = |i: usize| {
+        if i < 2 {
+            "-1"
+        } else if i.is_multiple_of(2) {
+            "3"
+        } else {
+            "5"
+        }
+    };
+    dir.write("labels.txt", (0..24).map(|i| format!("{}\n", labels(i))).collect::<String>());
+    let train = format!("train classifier photos --epochs 1 {SMALL} --quiet --json");
+    let found = dir.json(&format!("{train} --labels labels.txt -o some.safetensors"));
+    assert_eq!((&found["images"], &found["classes"]), (&22.into(), &2.into()), "{found}");
+    // Picks by name are found where an image before them cannot be read.
+    let whole = std::fs::read(dir.path("photos/tall/03.png")).expect("there");
+    dir.write("photos/tall/03.png", &whole[..60]);
+    dir.write("picks.csv", "rank,row,id\n1,3,tall/04.png\n2,22,wide/11.png\n");
+    let found = dir.json(&format!("{train} --rows picks.csv --skip-broken -o few.safetensors"));
+    assert_eq!(found["images"], 2, "{found}");
 }
 
 #[test]
@@ -95,6 +121,10 @@ fn methods_are_judged_by_training_from_scratch() {
         "compare rows.npy {files} {images} -m norm -n 4 --seeds 2 --evaluators supervised,1nn --json -o found"
     ));
     assert!(compared.to_string().contains("supervised"), "{compared}");
+    let run = dir.run(&format!(
+        "compare rows.npy {files} --images photos/tall --test-images photos --side 16 -m norm -n 4 --evaluators supervised -o none"
+    ));
+    assert!(run.code == Some(1) && run.stderr.contains("12 images for 24 rows"), "{}", run.stderr);
     let run = dir.run(&format!("compare rows.npy {files} -m norm -n 4 --evaluators supervised -o none"));
     assert!(run.code == Some(2) && run.stderr.contains("`supervised` trains on images"), "{}", run.stderr);
 }

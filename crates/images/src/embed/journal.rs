@@ -59,6 +59,10 @@ impl Journal {
     pub(super) fn open(path: &Path, header: Header) -> Result<Self, Error> {
         let failed = |error| Error::io("open", path, error);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        // Two runs at once would write over each other's rows.
+        file.try_lock().map_err(|error| {
+            Error::io("write", path, std::io::Error::other(format!("another run is at work on it ({error})")))
+        })?;
         let mut journal =
             Journal { path: path.to_owned(), file, dim: header.dim as usize, end: 0, rows: 0, skipped: Vec::new() };
         let mut first = [0; 40];

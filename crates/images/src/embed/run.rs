@@ -57,14 +57,6 @@ pub struct Embedded {
     pub continued_from: usize,
 }
 
-impl Embedded {
-    /// The pictures that have a row, by their row in a set of `n`.
-    pub fn kept(&self, n: usize) -> Vec<usize> {
-        let mut skipped = self.skipped.iter().map(|skipped| skipped.row).peekable();
-        (0..n).filter(|row| skipped.next_if_eq(row).is_none()).collect()
-    }
-}
-
 impl Job<'_> {
     /// Where the rows are before all of them are there: beside `out`.
     pub fn partial(out: &Path) -> PathBuf {
@@ -91,6 +83,11 @@ impl Job<'_> {
         let partial = Self::partial(out);
         let mut journal = Journal::open(&partial, header)?;
         let continued_from = journal.end;
+        // A run that may leave pictures out had come so far.
+        if let (OnBroken::Stop, Some(first)) = (self.on_broken, journal.skipped.first()) {
+            let Skipped { row, name, why } = first.clone();
+            return Err(Broken { row, name, why }.into());
+        }
         ctx.progress().begin("embedding", n as u64);
         ctx.progress().at(continued_from as u64);
         while journal.end < n {

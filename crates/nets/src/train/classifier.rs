@@ -5,7 +5,8 @@ use std::time::Instant;
 use serde_json::json;
 use subsel::training::Tracker;
 use subsel::{Context, Stream};
-use subsel_images::{Batcher, ChannelStats};
+use subsel_images::{Batcher, ChannelStats, Pixels};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::log::{EpochLog, Watch};
 use super::order::Order;
@@ -119,7 +120,9 @@ impl Training<'_, '_> {
                 "seed": options.seed,
                 "rows": data.rows.len(),
                 "data": hash(data.rows, &data.classes_of_rows()),
-                "started_from_weights": options.start.is_some(),
+                "pictures": hash_of(data.pixels, data.rows),
+                "start": options.start.map(|model| hash_values(model.values())),
+                "tracked": options.tracker.is_some(),
             }),
         }
     }
@@ -224,8 +227,13 @@ impl Training<'_, '_> {
             test_accuracy = Some(self.accuracy(engine, &network, &state, &about, *test)?);
             best = test_accuracy;
         }
+        let model = state.model(engine, &network, about);
+        // The loss is looked at before each step: what the last one did shows in the weights alone.
+        if model.values().iter().flatten().any(|value| !value.is_finite()) {
+            return Err(Error::Diverged { epoch: epochs.saturating_sub(1), step: state.step, loss: f64::NAN });
+        }
         Ok(Classifier {
-            model: state.model(engine, &network, about),
+            model,
             test_accuracy,
             best_test_accuracy: best,
             epochs,
@@ -245,6 +253,20 @@ impl Training<'_, '_> {
         let outputs = score(engine, network, &state.weights, about.normalize, test.pixels, test.rows, self.ctx)?;
         Ok(test.accuracy(outputs.classes_told()))
     }
+}
+
+/// A hash of the pictures of these rows.
+pub(super) fn hash_of(pixels: &Pixels, rows: &[usize]) -> String {
+    let mut hash = Xxh3::new();
+    rows.iter().for_each(|row| hash.update(pixels.image(*row)));
+    format!("{:016x}", hash.digest())
+}
+
+/// A hash of the values of a model.
+fn hash_values(values: &[Vec<f32>]) -> String {
+    let mut hash = Xxh3::new();
+    values.iter().flatten().for_each(|value| hash.update(&value.to_le_bytes()));
+    format!("{:016x}", hash.digest())
 }
 
 /// Of rows and classes: what tells one training's data from another's.

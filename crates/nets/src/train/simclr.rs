@@ -9,7 +9,7 @@ use subsel_images::{Batcher, ChannelStats, Normalize, Pixels};
 use subsel_metrics::evaluators::Neighbors;
 use subsel_metrics::{Evaluator, Examples, Standard, Task};
 
-use super::classifier::hash;
+use super::classifier::{hash, hash_of};
 use super::log::{EpochLog, Watch};
 use super::order::Order;
 use super::state::State;
@@ -173,6 +173,7 @@ impl Training<'_, '_> {
                 "seed": options.seed,
                 "rows": rows.len(),
                 "data": hash(rows, &[]),
+                "pictures": hash_of(pixels, rows),
             }),
         }
     }

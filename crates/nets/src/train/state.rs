@@ -156,8 +156,8 @@ fn difference(one: &About, other: &About) -> Option<String> {
         return None;
     }
     let differing = |one: &Value, other: &Value| {
-        let keys = one.as_object()?.iter().find(|(key, value)| other.get(key) != Some(value));
-        keys.map(|(key, _)| key.clone())
+        let differs = |key: &&String| one.get(key.as_str()) != other.get(key.as_str());
+        one.as_object()?.keys().chain(other.as_object()?.keys()).find(differs).cloned()
     };
     let key = differing(&one, &other)?;
     Some(differing(&one[&key], &other[&key]).unwrap_or(key))

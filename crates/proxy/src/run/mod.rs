@@ -201,7 +201,10 @@ impl Run<'_, '_, '_> {
         if accuracy.is_none() && place.role == Role::Target {
             return Err(left.no_accuracy());
         }
-        let (best_accuracy, seconds) = (learned.best_accuracy, learned.seconds);
+        // A model that was trained before and is asked for more tells it without training again.
+        let before = known.filter(|known| known.rows_hash == rows_hash).map_or(0.0, |known| known.seconds.train);
+        let (best_accuracy, mut seconds) = (learned.best_accuracy, learned.seconds);
+        seconds.train = seconds.train.max(before);
         let trained = Trained { place, rows_hash, accuracy, best_accuracy, test_rows, seconds };
         self.watch.trained(&trained, self.done.len(), self.all);
         self.journal.add_trained(trained)?;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use subsel::{CheckedPool, Pool, Uncertainty, parse_method, rows_hash, select_checked};
+use subsel::{CheckedPool, Pool, Selection, Uncertainty, parse_method, rows_hash, select_checked};
 
 use super::{Run, since};
 use crate::error::Error;
@@ -69,17 +69,13 @@ impl Run<'_, '_, '_> {
         {
             let mut pool = pool.clone();
             pool.label(taken);
-            return Ok(select_checked(&*method, &pool, keep, self.ctx)?.rows());
+            return whole(select_checked(&*method, &pool, keep, self.ctx)?);
         }
         let source = left.features()?;
         let pool = Pool { labeled: taken.to_vec(), ..Pool::new(&*source) };
         let checked = CheckedPool::new(&pool, self.ctx)
             .map_err(|error| Error::output(&left.dir.join("features.npy"), error.to_string(), None))?;
-        let selection = select_checked(&*method, &checked, keep, self.ctx)?;
-        if !selection.complete {
-            return Err(subsel::Error::Interrupted.into());
-        }
-        Ok(selection.rows())
+        whole(select_checked(&*method, &checked, keep, self.ctx)?)
     }
 
     /// How alike two rankings of `candidates` are, by two models trained on the same rows.
@@ -91,7 +87,7 @@ impl Run<'_, '_, '_> {
         candidates: &[usize],
         sizes: &[usize],
     ) -> Result<(), Error> {
-        if self.journal.compared(&place).is_some_and(|known| known.overlap.len() == sizes.len()) {
+        if self.journal.compared(&place).is_some_and(|known| known.overlap.iter().map(|(size, _)| size).eq(sizes)) {
             return Ok(());
         }
         let of = |scores: &[f64]| candidates.iter().map(|&row| scores[row]).collect::<Vec<f64>>();
@@ -130,4 +126,9 @@ impl Run<'_, '_, '_> {
             overlap: sizes.iter().map(share).collect(),
         })
     }
+}
+
+/// The rows of a selection, unless it was stopped before the last.
+fn whole(selection: Selection) -> Result<Vec<usize>, Error> {
+    if selection.complete { Ok(selection.rows()) } else { Err(subsel::Error::Interrupted.into()) }
 }

@@ -150,7 +150,8 @@ impl Engine for Cpu {
     fn rows(&self, dim: usize, values: Vec<f32>) -> Array {
         let n = values.len() / dim;
         assert_eq!(values.len(), n * dim, "values of rows");
-        self.hold([n, 1, 1, dim], values)
+        // Into an array of the shelf: one of its own would stay there, for every step another.
+        self.array([n, 1, 1, dim], |out| out.copy_from_slice(&values))
     }
 
     fn row_values(&self, rows: &Array) -> Vec<f32> {
@@ -257,6 +258,10 @@ impl Engine for Cpu {
     }
 
     fn track(&self, running: &mut Moments<Self>, batch: &Moments<Self>, momentum: f32, pixels: usize) {
+        // One value has no variance to speak of.
+        if pixels < 2 {
+            return;
+        }
         let unbiased = pixels as f32 / (pixels as f32 - 1.0).max(1.0);
         running.mean.iter_mut().zip(&batch.mean).for_each(|(mean, new)| *mean += momentum * (new - *mean));
         let variances = running.variance.iter_mut().zip(&batch.variance);
@@ -348,4 +353,25 @@ fn transpose(values: &[f32], a: usize, b: usize, out: &mut [f32]) {
             out.iter_mut().enumerate().for_each(|(i, out)| *out = values[i * b + j]);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values of all arrays that wait to be used again.
+    fn shelved(engine: &Cpu) -> usize {
+        let free = engine.shelf.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.values().flatten().map(Vec::len).sum()
+    }
+
+    #[test]
+    fn what_comes_in_from_outside_is_not_kept_for_every_step() {
+        let engine = Cpu::new();
+        let step = || drop((engine.rows(10, vec![1.0; 640]), engine.maps([2, 16, 4, 4], vec![1.0; 512])));
+        step();
+        let once = shelved(&engine);
+        (0..20).for_each(|_| step());
+        assert_eq!(shelved(&engine), once);
+    }
 }
