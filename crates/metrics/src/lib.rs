@@ -26,9 +26,11 @@ pub mod compare;
 mod error;
 mod evaluator;
 pub mod evaluators;
+mod lines;
 mod unlabeled;
 
 pub use classes::ClassSpread;
 pub use error::Error;
 pub use evaluator::{Evaluation, Evaluator, Examples, Standard, Task, all as all_evaluators, evaluator};
+pub use lines::Lines;
 pub use unlabeled::{Better, Judge, JudgeSettings, Metric};

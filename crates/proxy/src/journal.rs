@@ -1,11 +1,12 @@
 //! What was trained and chosen, a line each, on disk before the next begins: a run that was stopped goes on where it was.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use subsel_metrics::Lines;
 
 use crate::error::Error;
 use crate::learner::{Role, Seconds};
@@ -149,7 +150,7 @@ pub struct Journal {
     trained: HashMap<Place, Trained>,
     ranked: HashMap<Place, Ranked>,
     compared: HashMap<Place, Compared>,
-    file: Option<(PathBuf, File)>,
+    lines: Option<Lines>,
 }
 
 impl Journal {
@@ -161,37 +162,14 @@ impl Journal {
     /// # Errors
     /// [`Error::OtherRun`], and what reading and writing meet.
     pub fn open(path: &Path, header: &Header) -> Result<Self, Error> {
-        let failed = |error: &dyn std::fmt::Display| Error::Journal { path: path.into(), error: error.to_string() };
+        let failed = |error| Error::Journal { path: path.into(), error };
+        let check = |theirs: &Header| match header.difference(theirs) {
+            Some(what) => Err(Error::OtherRun { path: path.into(), what }),
+            None => Ok(()),
+        };
         let mut journal = Journal::default();
-        let mut whole = 0;
-        if path.exists() {
-            let mut reader = BufReader::new(File::open(path).map_err(|error| failed(&error))?);
-            let mut line = String::new();
-            let mut number = 0;
-            while reader.read_line(&mut line).map_err(|error| failed(&error))? > 0 {
-                if !line.ends_with('\n') {
-                    break;
-                }
-                number += 1;
-                let refused = |error: serde_json::Error| failed(&format!("line {number}: {error}"));
-                if number == 1 {
-                    let theirs: Header = serde_json::from_str(&line).map_err(refused)?;
-                    if let Some(what) = header.difference(&theirs) {
-                        return Err(Error::OtherRun { path: path.into(), what });
-                    }
-                } else {
-                    journal.keep(serde_json::from_str(&line).map_err(refused)?);
-                }
-                whole += line.len() as u64;
-                line.clear();
-            }
-        }
-        let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| failed(&error))?;
-        file.set_len(whole).map_err(|error| failed(&error))?;
-        journal.file = Some((path.into(), file));
-        if whole == 0 {
-            journal.write(header)?;
-        }
+        let lines = Lines::open(path, header, check, |line| journal.keep(line), failed)?;
+        journal.lines = Some(lines);
         Ok(journal)
     }
 
@@ -254,9 +232,7 @@ impl Journal {
     }
 
     fn write(&mut self, line: &impl Serialize) -> Result<(), Error> {
-        let Some((path, file)) = &mut self.file else { return Ok(()) };
-        let text = serde_json::to_string(line).map_err(|error| error.to_string());
-        let written = text.and_then(|text| file.write_all(format!("{text}\n").as_bytes()).map_err(|e| e.to_string()));
-        written.map_err(|error| Error::Journal { path: path.clone(), error })
+        let Some(lines) = &mut self.lines else { return Ok(()) };
+        lines.add(line).map_err(|error| Error::Journal { path: lines.path().into(), error })
     }
 }

@@ -105,8 +105,11 @@ fn networks_choose_for_networks() {
     let core = "proxy photos --test-images photos --side 16 --proxy resnet8:epochs=2,batch=8 --target resnet8:epochs=1,batch=8 \
                 --task core-set --score forgetting -n 12 -o core";
     dir.ok(core);
+    let journal = dir.read("core/journal.jsonl");
+    assert!(journal.lines().count() > 2, "{journal}");
     // Everything is there: nothing is trained again.
     dir.ok(core);
+    assert_eq!(dir.read("core/journal.jsonl"), journal);
     let run = dir.run("proxy photos --proxy resnet8 --target resnet8 -n 50% -o none");
     assert!(run.code == Some(2) && run.stderr.contains("`--test-images INPUT` are examined"), "{}", run.stderr);
 }

@@ -1,15 +1,14 @@
 //! What was found for each method, budget and seed, kept in a file so that nothing is found twice.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use super::setting::RowsAs;
 use crate::error::Error;
+use crate::lines::Lines;
 
 /// Where a result stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -95,7 +94,7 @@ impl Header {
 #[derive(Debug, Default)]
 pub struct Journal {
     cells: HashMap<Place, Cell>,
-    file: Option<(PathBuf, File)>,
+    lines: Option<Lines>,
 }
 
 impl Journal {
@@ -110,39 +109,15 @@ impl Journal {
     /// # Errors
     /// [`Error::OtherComparison`], and what reading and writing meet.
     pub fn open(path: &Path, header: &Header) -> Result<Self, Error> {
-        let failed = |error: &dyn std::fmt::Display| Error::Results { path: path.into(), error: error.to_string() };
+        let failed = |error| Error::Results { path: path.into(), error };
+        let check = |theirs: &Header| match header.difference(theirs) {
+            Some(what) => Err(Error::OtherComparison { path: path.into(), what }),
+            None => Ok(()),
+        };
         let mut cells = HashMap::new();
-        let mut whole = 0;
-        if path.exists() {
-            let mut reader = BufReader::new(File::open(path).map_err(|error| failed(&error))?);
-            let mut line = String::new();
-            let mut number = 0;
-            while reader.read_line(&mut line).map_err(|error| failed(&error))? > 0 {
-                if !line.ends_with('\n') {
-                    break;
-                }
-                number += 1;
-                let refused = |error: serde_json::Error| failed(&format!("line {number}: {error}"));
-                if number == 1 {
-                    let theirs: Header = serde_json::from_str(&line).map_err(refused)?;
-                    if let Some(what) = header.difference(&theirs) {
-                        return Err(Error::OtherComparison { path: path.into(), what });
-                    }
-                } else {
-                    let cell: Cell = serde_json::from_str(&line).map_err(refused)?;
-                    cells.insert(cell.place.clone(), cell);
-                }
-                whole += line.len() as u64;
-                line.clear();
-            }
-        }
-        let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| failed(&error))?;
-        file.set_len(whole).map_err(|error| failed(&error))?;
-        let mut journal = Journal { cells, file: Some((path.into(), file)) };
-        if whole == 0 {
-            journal.write(header)?;
-        }
-        Ok(journal)
+        let keep = |cell: Cell| drop(cells.insert(cell.place.clone(), cell));
+        let lines = Lines::open(path, header, check, keep, failed)?;
+        Ok(Journal { cells, lines: Some(lines) })
     }
 
     /// The result in a place, if it is known.
@@ -179,9 +154,7 @@ impl Journal {
     }
 
     fn write(&mut self, line: &impl Serialize) -> Result<(), Error> {
-        let Some((path, file)) = &mut self.file else { return Ok(()) };
-        let text = serde_json::to_string(line).map_err(|error| error.to_string());
-        let written = text.and_then(|text| file.write_all(format!("{text}\n").as_bytes()).map_err(|e| e.to_string()));
-        written.map_err(|error| Error::Results { path: path.clone(), error })
+        let Some(lines) = &mut self.lines else { return Ok(()) };
+        lines.add(line).map_err(|error| Error::Results { path: lines.path().into(), error })
     }
 }

@@ -60,7 +60,7 @@ pub(crate) const NAME: &str = "patches";
 /// Turns pictures into sums of activations over four quadrants, projected.
 ///
 /// # Cost
-/// Per picture `(side - patch + 1)^2` products of `3 * patch^2` values with all centers: 0.6 ms of one core by default.
+/// Per picture `(side - patch + 1)^2` products of `3 * patch^2` values with all centers: about 1 ms of one core by default.
 #[derive(Clone, Debug)]
 pub struct PatchEncoder {
     settings: Patches,
