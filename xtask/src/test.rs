@@ -10,7 +10,8 @@ pub(crate) fn run(steps: &mut Steps, integrations: bool) {
     let args = ["test", "--release", "--workspace", "--exclude", "subsel-python", "--no-fail-fast"];
     steps.run("tests and doc tests", &mut cargo(&args));
     if root().join("crates/kernels/benches/panel.rs").exists() {
-        let args = ["bench", "-p", "subsel-kernels", "--bench", "panel", "--", "--tiny"];
+        // Of the whole workspace, so that nothing is built anew for it.
+        let args = ["bench", "--workspace", "--exclude", "subsel-python", "--bench", "panel", "--", "--tiny"];
         steps.run("kernel benches, once at a tiny size", &mut cargo(&args));
     }
     python::test(steps, integrations);

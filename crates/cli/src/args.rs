@@ -214,7 +214,7 @@ pub(crate) struct CompareArgs {
     /// Passes over the picks [default: the recipe's]
     #[arg(long, value_name = "EPOCHS", help_heading = "Networks")]
     pub(crate) epochs: Option<usize>,
-    /// Where it trains: cpu, cuda, cuda:1
+    /// Where it trains: cpu, cuda, cuda:1, or cuda-mixed (maps in bf16)
     #[arg(long, value_name = "DEVICE", default_value = "cpu", help_heading = "Networks")]
     pub(crate) device: String,
     #[command(flatten)]

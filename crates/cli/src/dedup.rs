@@ -105,7 +105,7 @@ pub(crate) fn dedup(
     let labeled: std::collections::HashSet<usize> = loaded.labeled.iter().copied().collect();
     let labeled = |row: usize| labeled.contains(&row);
     let duplicates = table(loaded, &found, pool.known.scores.as_deref(), labeled);
-    let mut columns = row_columns(loaded, &kept);
+    let mut columns = row_columns(loaded.ids.as_ref(), &kept);
     columns.extend(place_columns(loaded, &kept));
     let (warnings, _) = ctx.take_notes();
     let summary = Summary {
@@ -180,7 +180,7 @@ fn table(
         };
         format!("cosine {similarity:.4} to row {of}, which {because}")
     };
-    let mut columns = row_columns(loaded, &rows);
+    let mut columns = row_columns(loaded.ids.as_ref(), &rows);
     columns.push(column("of", Column::U64(found.iter().map(|duplicate| duplicate.of as u64).collect())));
     columns.push(column("similarity", Column::F64(found.iter().map(|duplicate| duplicate.similarity).collect())));
     columns.push(column("group_size", Column::U64(found.iter().map(|duplicate| sizes[&duplicate.of] + 1).collect())));

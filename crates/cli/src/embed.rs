@@ -96,7 +96,7 @@ pub(crate) fn run(args: EmbedArgs) -> Result<u8, Failure> {
     let set = ImageSet::open(&args.inputs, &options)?;
     let fingerprint = set.fingerprint(&ctx)?;
     let began = Instant::now();
-    let Made { encoder, notes } = model.make(&set, images::on_broken(args.skip_broken), device, &mut ctx)?;
+    let Made { encoder, learned, notes } = model.make(&set, images::on_broken(args.skip_broken), device, &mut ctx)?;
     let learned_secs = began.elapsed().as_secs_f64();
     let job = Job {
         set: &set,
@@ -130,9 +130,8 @@ pub(crate) fn run(args: EmbedArgs) -> Result<u8, Failure> {
         let lines = images::kept(&set, &embedded.skipped).map(|row| labels.names[labels.codes[row] as usize].clone());
         write_lines(&beside.labels, lines, args.say.force)?;
     }
-    let model_file = if model.learns() { encoder.to_file() } else { None };
-    if let Some(file) = &model_file {
-        fs::write(&beside.model, file.to_bytes()).map_err(|error| Failure::io("write", &beside.model, &error))?;
+    if let Some(file) = &learned {
+        fs::write(&beside.model, file).map_err(|error| Failure::io("write", &beside.model, &error))?;
     }
     let text = |path: &Path| path.display().to_string();
     let summary = Summary {
@@ -146,7 +145,7 @@ pub(crate) fn run(args: EmbedArgs) -> Result<u8, Failure> {
         output: text(&args.output),
         ids: has_names.then(|| text(&beside.ids)),
         labels: set.labels().map(|_| text(&beside.labels)),
-        model_file: model_file.map(|_| text(&beside.model)),
+        model_file: learned.map(|_| text(&beside.model)),
         images_per_sec: (set.len() - embedded.continued_from) as f64 / secs,
         skipped: embedded.skipped.clone(),
         secs: learned_secs + secs,

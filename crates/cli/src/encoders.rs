@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use subsel::Context;
-use subsel_images::encoders::model::{read, settings, text};
+use subsel_images::encoders::model::{read, sample, settings, text};
 use subsel_images::encoders::{Model, ModelFile};
-use subsel_images::{Encoder, Filter, ImageSet, Normalize, OnBroken};
+use subsel_images::{Encoder, Filter, Fit, ImageSet, Normalize, OnBroken};
 use subsel_nets::{Device, NetEncoder, UNTRAINED};
 use subsel_onnx::{OnnxEncoder, OnnxOptions};
 
@@ -32,17 +32,24 @@ pub(crate) struct Untrained {
     side: usize,
     seed: u64,
     normalize: String,
+    /// Whether its normalizations go by the moments of the images, not by 0 and 1.
+    calibrate: bool,
 }
+
+/// Images that an untrained network is calibrated by.
+const CALIBRATED_BY: usize = 2048;
 
 impl Default for Untrained {
     fn default() -> Self {
-        Untrained { side: 32, seed: 0, normalize: "imagenet".into() }
+        Untrained { side: 32, seed: 0, normalize: "imagenet".into(), calibrate: false }
     }
 }
 
 /// An encoder, and what is to be said of it.
 pub(crate) struct Made {
     pub(crate) encoder: Box<dyn Encoder>,
+    /// The encoder as a file, where it was learned from images.
+    pub(crate) learned: Option<Vec<u8>>,
     pub(crate) notes: Vec<String>,
 }
 
@@ -86,17 +93,27 @@ impl Named {
         device: Device,
         ctx: &mut Context,
     ) -> Result<Made, Failure> {
-        let made = |encoder| Made { encoder, notes: Vec::new() };
+        let made = |encoder| Made { encoder, learned: None, notes: Vec::new() };
         Ok(match self {
-            Named::Own(model) => made(model.encoder(set, on_broken, ctx)?),
-            Named::Untrained(name, Untrained { side, seed, normalize }) => {
+            Named::Own(model) => {
+                let encoder = model.encoder(set, on_broken, ctx)?;
+                let file = if let Model::File(_) = model { None } else { encoder.to_file() };
+                Made { learned: file.map(|file| file.to_bytes()), ..made(encoder) }
+            }
+            Named::Untrained(name, Untrained { side, seed, normalize, calibrate }) => {
                 let known = Normalize::NAMED.iter().find(|(name, _)| name == normalize).map(|(_, known)| *known);
                 let known = known.ok_or_else(|| {
                     let names: Vec<&str> = Normalize::NAMED.iter().map(|(name, _)| *name).collect();
                     Failure::usage(format!("there is no normalization `{normalize}`"))
                         .hint(format!("there are: {}", names.join(", ")))
                 })?;
-                made(Box::new(NetEncoder::untrained(name, *side, known, *seed, device)?))
+                let model = NetEncoder::untrained_model(name, *side, known, *seed)?;
+                if !*calibrate {
+                    return Ok(made(Box::new(NetEncoder::new(*name, &model, device)?)));
+                }
+                let pixels = sample(set, CALIBRATED_BY, *seed, Fit::to(*side), on_broken, ctx)?;
+                let model = model.calibrated(&pixels, device, ctx)?;
+                Made { learned: Some(model.to_bytes()?), ..made(Box::new(NetEncoder::new(*name, &model, device)?)) }
             }
             Named::Checkpoint(path) => {
                 let model = subsel_nets::Model::load(path)?;
@@ -104,7 +121,7 @@ impl Named {
             }
             Named::Onnx(path, options, _) => {
                 let encoder = OnnxEncoder::open(path, options)?;
-                Made { notes: encoder.notes().to_vec(), encoder: Box::new(encoder) }
+                Made { notes: encoder.notes().to_vec(), learned: None, encoder: Box::new(encoder) }
             }
         })
     }
@@ -115,11 +132,6 @@ impl Named {
             Named::Own(Model::File(_)) | Named::Checkpoint(_) | Named::Onnx(..) => None,
             other => Some(other.to_string()),
         }
-    }
-
-    /// Whether what it makes of images depends on the images it learned from.
-    pub(crate) fn learns(&self) -> bool {
-        matches!(self, Named::Own(Model::Patches(_) | Model::Rgb(_)))
     }
 }
 

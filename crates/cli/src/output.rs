@@ -189,7 +189,7 @@ pub(crate) fn picks_table(loaded: &Loaded, selections: &[(Option<usize>, &Select
     let rows: Vec<usize> = picks().map(|pick| pick.row).collect();
     let ranks = selections.iter().flat_map(|(_, selection)| 1..=selection.picks.len() as u64).collect();
     let mut columns = vec![column("rank", Column::U64(ranks))];
-    columns.extend(row_columns(loaded, &rows));
+    columns.extend(row_columns(loaded.ids.as_ref(), &rows));
     if detail != Detail::List {
         columns.push(column("score", Column::F64(picks().map(|pick| pick.score).collect())));
         let text: Vec<String> = picks().map(|pick| pick.reason.to_string()).collect();
@@ -222,7 +222,7 @@ fn rest_table(
         .chain(loaded.labeled.iter().chain(&loaded.excluded).chain(duplicates).copied())
         .for_each(|row| left[row] = false);
     let rows: Vec<usize> = (0..left.len()).filter(|&row| left[row]).collect();
-    let mut columns = row_columns(loaded, &rows);
+    let mut columns = row_columns(loaded.ids.as_ref(), &rows);
     if !Targets::is_list(path) {
         columns.extend(place_columns(loaded, &rows));
     }
@@ -234,9 +234,9 @@ pub(crate) fn column(name: &str, column: Column) -> (String, Column) {
 }
 
 /// The number of each row, and its id where there are ids.
-pub(crate) fn row_columns(loaded: &Loaded, rows: &[usize]) -> Vec<(String, Column)> {
+pub(crate) fn row_columns(ids: Option<&Ids>, rows: &[usize]) -> Vec<(String, Column)> {
     let mut columns = vec![column("row", Column::U64(rows.iter().map(|row| *row as u64).collect()))];
-    match &loaded.ids {
+    match ids {
         Some(Ids::Int(ids)) => columns.push(column("id", Column::I64(rows.iter().map(|&row| ids[row]).collect()))),
         Some(Ids::Text(ids)) => {
             columns.push(column("id", Column::Text(rows.iter().map(|&row| ids[row].clone()).collect())))

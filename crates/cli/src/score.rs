@@ -127,7 +127,7 @@ fn tell(args: &ScoreArgs, summary: &Summary) -> Result<u8, Failure> {
 
 fn table(loaded: &Loaded, scores: Vec<f64>) -> PicksTable {
     let rows: Vec<usize> = (0..scores.len()).collect();
-    let mut columns = row_columns(loaded, &rows);
+    let mut columns = row_columns(loaded.ids.as_ref(), &rows);
     columns.push(column("score", Column::F64(scores)));
     columns.extend(place_columns(loaded, &rows));
     PicksTable { columns, listed: Listed::Scores }

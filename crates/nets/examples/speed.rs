@@ -59,7 +59,7 @@ fn forward(network: &Network, batch: usize, side: usize, values: &[f32], seconds
 
     let engine = Cpu::new();
     let weights = network.init(&engine, Init::HeFanOut, 0);
-    let at_once = engine.at_once(side);
+    let at_once = engine.at_once(network.largest_map(side));
     let mut pass = || {
         ctx.threads().install(|| {
             values.par_chunks(at_once * 3 * side * side).for_each(|values| {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::engine::{Cpu, Engine};
 
-/// A device that networks run on: `cpu`, `cuda` or `cuda:1`.
+/// A device that networks run on: `cpu`, `cuda` or `cuda:1`; in mixed precision `cuda-mixed` or `cuda-mixed:1`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Device {
@@ -17,6 +17,9 @@ pub enum Device {
     Cpu,
     /// An NVIDIA GPU, by number. Needs the feature `cuda`, a driver and NVRTC.
     Cuda(usize),
+    /// The same in mixed precision: maps as bf16, weights, moments and losses as f32. Needs a GPU that knows bf16, which
+    /// those since 2020 do (compute capability 8.0).
+    CudaMixed(usize),
 }
 
 impl fmt::Display for Device {
@@ -25,6 +28,8 @@ impl fmt::Display for Device {
             Device::Cpu => f.write_str("cpu"),
             Device::Cuda(0) => f.write_str("cuda"),
             Device::Cuda(i) => write!(f, "cuda:{i}"),
+            Device::CudaMixed(0) => f.write_str("cuda-mixed"),
+            Device::CudaMixed(i) => write!(f, "cuda-mixed:{i}"),
         }
     }
 }
@@ -33,11 +38,14 @@ impl FromStr for Device {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let unknown = || Error::Unknown { what: "device", name: text.into(), known: "cpu, cuda, cuda:1, ..".into() };
-        match text.split_once(':') {
-            None if text == "cpu" => Ok(Device::Cpu),
-            None if text == "cuda" => Ok(Device::Cuda(0)),
-            Some(("cuda", number)) => number.parse().map(Device::Cuda).map_err(|_| unknown()),
+        let known = "cpu, cuda, cuda:1, .., cuda-mixed, cuda-mixed:1, ..";
+        let unknown = || Error::Unknown { what: "device", name: text.into(), known: known.into() };
+        let (name, number) = text.split_once(':').unwrap_or((text, "0"));
+        let number = number.parse().map_err(|_| unknown())?;
+        match name {
+            "cpu" if text == name => Ok(Device::Cpu),
+            "cuda" => Ok(Device::Cuda(number)),
+            "cuda-mixed" => Ok(Device::CudaMixed(number)),
             _ => Err(unknown()),
         }
     }
@@ -60,7 +68,7 @@ impl Device {
     pub(crate) fn run<J: Job>(self, job: J) -> Result<J::Output, Error> {
         match self {
             Device::Cpu => job.run(Cpu::new()),
-            Device::Cuda(number) => cuda::run(number, job),
+            Device::Cuda(number) | Device::CudaMixed(number) => cuda::run(self, number, job),
         }
     }
 
@@ -85,9 +93,9 @@ impl Device {
 mod cuda {
     use super::{Device, Error, Job};
 
-    pub(super) fn run<J: Job>(number: usize, _job: J) -> Result<J::Output, Error> {
+    pub(super) fn run<J: Job>(device: Device, _number: usize, _job: J) -> Result<J::Output, Error> {
         Err(Error::Device {
-            device: Device::Cuda(number).to_string(),
+            device: device.to_string(),
             detail: "this build has no CUDA".into(),
             hint: "build with the feature `cuda`, or use `cpu`".into(),
         })
@@ -102,11 +110,11 @@ mod cuda {
     use burn::backend::cuda::CudaDevice;
 
     use super::{Device, Error, Job};
-    use crate::engine::{Engine, Kind, OnBurn};
+    use crate::engine::{Engine, OnBurn};
 
-    pub(super) fn run<J: Job>(number: usize, job: J) -> Result<J::Output, Error> {
+    pub(super) fn run<J: Job>(device: Device, number: usize, job: J) -> Result<J::Output, Error> {
         let failed = |detail: String| Error::Device {
-            device: Device::Cuda(number).to_string(),
+            device: device.to_string(),
             detail,
             hint: "a driver for CUDA and its compiler library NVRTC are needed, and a GPU of that number; or use `cpu`"
                 .into(),
@@ -116,9 +124,12 @@ mod cuda {
         }
         // The first kernel is where a missing library shows, as a panic of the crate that loads it.
         let begin = || {
-            let engine = OnBurn::<Cuda>::new(CudaDevice::new(number));
-            let one = engine.param(Kind::Vector(1), &[1.0]);
-            engine.values(Kind::Vector(1), &engine.zeros(&one));
+            let place = CudaDevice::new(number);
+            let engine = match device {
+                Device::CudaMixed(_) => OnBurn::<Cuda>::mixed(place),
+                _ => OnBurn::<Cuda>::new(place),
+            };
+            engine.map_values(&engine.maps([1; 4], vec![1.0]));
             engine
         };
         let engine = catch_unwind(AssertUnwindSafe(begin)).map_err(|panic| {
@@ -142,10 +153,10 @@ mod tests {
 
     #[test]
     fn devices_are_read_back_from_their_names() {
-        for device in [Device::Cpu, Device::Cuda(0), Device::Cuda(3)] {
+        for device in [Device::Cpu, Device::Cuda(0), Device::Cuda(3), Device::CudaMixed(0), Device::CudaMixed(2)] {
             assert_eq!(device.to_string().parse::<Device>().expect("its name"), device);
         }
-        for wrong in ["gpu", "cuda:", "cpu:1", "cuda:x", ""] {
+        for wrong in ["gpu", "cuda:", "cpu:1", "cpu:0", "cuda:x", "mixed", ""] {
             let error = wrong.parse::<Device>().expect_err("no device");
             assert!(error.hint().expect("names").contains("cuda"), "{wrong}");
         }

@@ -46,7 +46,10 @@ impl NetEncoder {
     pub fn new(name: impl Into<String>, model: &Model, device: Device) -> Result<Self, Error> {
         let about = model.about().clone();
         let mut hash = Xxh3::new();
-        // Where it is computed is no part of it: devices agree up to rounding.
+        // Where it is computed is no part of it: devices agree up to rounding, unless they round to bf16.
+        if let Device::CudaMixed(_) = device {
+            hash.update(b"bf16");
+        }
         for part in [about.network.as_bytes(), &about.side.to_le_bytes()] {
             hash.update(part);
         }
@@ -82,6 +85,14 @@ impl NetEncoder {
     /// Effective Subset Selection Through the Lens of Neural Network Pruning (2024), figure 4a; it does not state the
     /// initialization.
     pub fn untrained(name: &str, side: usize, normalize: Normalize, seed: u64, device: Device) -> Result<Self, Error> {
+        NetEncoder::new(name, &NetEncoder::untrained_model(name, side, normalize, seed)?, device)
+    }
+
+    /// The weights of [`NetEncoder::untrained`].
+    ///
+    /// # Errors
+    /// [`Error::Unknown`]; [`Error::Setting`] for pictures without pixels.
+    pub fn untrained_model(name: &str, side: usize, normalize: Normalize, seed: u64) -> Result<Model, Error> {
         let Some((_, network)) = UNTRAINED.iter().find(|untrained| untrained.0 == name) else {
             let known = UNTRAINED.map(|untrained| untrained.0).join(", ");
             return Err(Error::Unknown { what: "untrained network", name: name.into(), known });
@@ -97,7 +108,7 @@ impl NetEncoder {
             class_names: Vec::new(),
             training: serde_json::json!({ "kind": "untrained", "seed": seed }),
         };
-        NetEncoder::new(name, &Model::untrained(about, Init::HeFanOut, seed)?, device)
+        Model::untrained(about, Init::HeFanOut, seed)
     }
 
     /// What its weights are of.
@@ -161,7 +172,7 @@ struct Placed<E: Engine> {
 
 impl<E: Engine> Run for Placed<E> {
     fn at_once(&self, side: usize) -> usize {
-        self.engine.at_once(side)
+        self.engine.at_once(self.network.largest_map(side))
     }
 
     fn features(&self, side: usize, values: Vec<f32>) -> Vec<f32> {

@@ -8,7 +8,7 @@ use subsel_images::Pixels;
 use subsel_proxy::{Features, Job, Learned, Learner, Seconds};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::train::{ClassifierOptions, Keep, Labeled, classifier};
+use crate::train::{Classifier, ClassifierOptions, Keep, Labeled, classifier};
 use crate::{Device, Error, Length, Recipe, Schedule};
 
 /// Epochs from one checkpoint to the next.
@@ -91,9 +91,7 @@ impl<'a> NetLearner<'a> {
             tracker: tracker.as_mut(),
             ..ClassifierOptions::default()
         };
-        let began = Instant::now();
-        let model = classifier(&self.recipe, data, options, ctx)?.model;
-        let train = began.elapsed().as_secs_f64();
+        let Classifier { model, seconds: train, .. } = classifier(&self.recipe, data, options, ctx)?;
         let began = Instant::now();
         let mut learned = Learned::default();
         if job.wants.logits || job.wants.features {

@@ -4,6 +4,7 @@
 //! [`train`] trains, by [`Recipe`]; [`NetEncoder`] turns pictures into rows; [`Supervised`] judges a selection by training
 //! on it. All of it is written once over [`engine`]: kernels of our own on the processor, Burn on GPUs (feature `cuda`).
 
+mod calibrate;
 mod device;
 mod encoder;
 pub mod engine;

@@ -92,6 +92,14 @@ impl Model {
         write(path, &self.about, &self.tensors(), &[])
     }
 
+    /// The bytes of such a file.
+    ///
+    /// # Errors
+    /// [`Error::File`], with the name of the network for a path: what it is of cannot be told.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        to_bytes(Path::new(&self.about.network), &self.about, &self.tensors(), &[])
+    }
+
     /// Reads a model that [`Model::save`] wrote.
     ///
     /// # Errors
@@ -222,6 +230,18 @@ fn plain(name: &str) -> String {
 
 /// Writes tensors, and other bytes under names, with their description.
 pub(crate) fn write(path: &Path, about: &About, tensors: &[Named], others: &[(&str, Vec<u8>)]) -> Result<(), Error> {
+    let whole = to_bytes(path, about, tensors, others)?;
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".partial");
+    let write = || {
+        std::fs::write(&temporary, &whole)?;
+        std::fs::rename(&temporary, path)
+    };
+    write().map_err(|error: std::io::Error| Error::File { path: path.into(), detail: error.to_string() })
+}
+
+/// What [`write`] writes.
+fn to_bytes(path: &Path, about: &About, tensors: &[Named], others: &[(&str, Vec<u8>)]) -> Result<Vec<u8>, Error> {
     let error = |detail: String| Error::File { path: path.into(), detail };
     let bytes: Vec<Vec<u8>> =
         tensors.iter().map(|tensor| tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect()).collect();
@@ -236,14 +256,7 @@ pub(crate) fn write(path: &Path, about: &About, tensors: &[Named], others: &[(&s
     }
     let about = serde_json::to_string(about).map_err(|e| error(e.to_string()))?;
     let metadata = HashMap::from([(KEY.to_owned(), about), ("format".to_owned(), "pt".to_owned())]);
-    let whole = safetensors::serialize(views, Some(metadata)).map_err(|e| error(e.to_string()))?;
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".partial");
-    let write = || {
-        std::fs::write(&temporary, &whole)?;
-        std::fs::rename(&temporary, path)
-    };
-    write().map_err(|e: std::io::Error| error(e.to_string()))
+    safetensors::serialize(views, Some(metadata)).map_err(|e| error(e.to_string()))
 }
 
 #[cfg(test)]

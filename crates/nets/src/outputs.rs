@@ -89,7 +89,7 @@ pub(crate) fn score<E: Engine>(
     ctx: &Context,
 ) -> Result<Outputs, Error> {
     let batcher = Batcher::new(pixels, Augment::default(), normalize, Stream::new(0, "plain"))?;
-    let (side, at_once) = (pixels.side(), engine.at_once(pixels.side()));
+    let (side, at_once) = (pixels.side(), engine.at_once(network.largest_map(pixels.side())));
     let batch = |rows: &[usize]| -> Result<(Vec<f32>, Vec<f32>), Error> {
         ctx.go_on()?;
         let mut values = vec![0.0; rows.len() * batcher.image_len()];

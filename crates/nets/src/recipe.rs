@@ -121,6 +121,9 @@ pub struct Recipe {
     /// Share of the target spread over all classes.
     #[serde(default)]
     pub label_smoothing: f64,
+    /// Share of the features that a step drops before the linear layer; those it keeps are scaled up to make up for it.
+    #[serde(default)]
+    pub dropout: f64,
 }
 
 /// How features are learned without labels (SimCLR).
@@ -158,17 +161,16 @@ pub struct SimclrRecipe {
 }
 
 /// Name and summary of each named recipe of a classifier.
-pub const RECIPES: [(&str, &str); 10] = [
+pub const RECIPES: [(&str, &str); 12] = [
     ("svp-cifar", "Selection via Proxy: ResNet-20, 181 epochs of SGD in steps"),
     ("svp-cifar-50", "the same in 50 epochs, for proxies"),
     ("ngs-supervised", "NGS, framework i: pooled ResNet-18, 200 epochs, one step per epoch"),
-    (
-        "deep-al-cifar",
-        "TypiClust's code on CIFAR, without its dropout and choice of epoch: batches of 100, indices doubled",
-    ),
+    ("ngs-imagenet", "NGS on ImageNet: ResNet-18, 100 epochs in batches of 50; give `--side 224`"),
+    ("deep-al-cifar", "TypiClust's code on CIFAR: batches of 100, indices doubled, half of the features dropped"),
     ("deep-al-tiny", "the same on Tiny-ImageNet: 100 epochs of Adam at a constant rate"),
     ("ccs", "CCS and D2: ResNet-18, 40,000 steps whatever the number of rows"),
     ("ccs-full", "the same for 200 epochs"),
+    ("ccs-imagenet", "CCS on ImageNet: ResNet-34, 300,000 steps whatever the number of rows; give `--side 224`"),
     ("deepcore", "DeepCore: ResNet-18, 200 epochs"),
     ("deepcore-selection", "DeepCore's model for selection: 40 epochs at a constant rate"),
     ("data-diet", "Data Diet: ResNet-18, 200 epochs in steps, Nesterov"),
@@ -244,9 +246,10 @@ impl Recipe {
     pub fn check(&self) -> Result<(), Error> {
         check(self.length, self.batches, &self.schedule, &self.optimizer)?;
         check_normalize(self.normalize)?;
-        if !(0.0..1.0).contains(&self.label_smoothing) {
-            let got = self.label_smoothing.to_string();
-            return Err(Error::Setting { name: "label_smoothing", rule: "from 0 to below 1".into(), got });
+        for (name, share) in [("label_smoothing", self.label_smoothing), ("dropout", self.dropout)] {
+            if !(0.0..1.0).contains(&share) {
+                return Err(Error::Setting { name, rule: "from 0 to below 1".into(), got: share.to_string() });
+            }
         }
         Ok(())
     }
@@ -266,6 +269,7 @@ impl Recipe {
             augment: Augmentation::Named(augment.into()),
             normalize: None,
             label_smoothing: 0.0,
+            dropout: 0.0,
         };
         let steps = |table: &[(f64, f64)]| Schedule::Steps { table: table.to_vec() };
         let hundred = Batches { size: 100, whole: false, repeat: true, drop_last: true };
@@ -284,9 +288,16 @@ impl Recipe {
                 let rate = cosine(0.025, 0.0, Per::Epoch);
                 base("resnet18-pooled", epochs(200), whole, sgd(true, 3e-4), rate, "ngs-supervised")
             }
-            "deep-al-cifar" => {
+            "ngs-imagenet" => {
                 let rate = cosine(0.025, 0.0, Per::Epoch);
-                base("resnet18-pooled", epochs(200), hundred, sgd(true, 3e-4), rate, "ngs-supervised")
+                base("resnet18-imagenet", epochs(100), batch(50), sgd(true, 3e-4), rate, "imagenet")
+            }
+            "deep-al-cifar" => {
+                // Its choice of epoch has no effect: what it keeps of the best one are references to weights that are
+                // trained on, so what it tests are those of the last.
+                let rate = cosine(0.025, 0.0, Per::Epoch);
+                let recipe = base("resnet18-pooled", epochs(200), hundred, sgd(true, 3e-4), rate, "ngs-supervised");
+                Recipe { dropout: 0.5, ..recipe }
             }
             "deep-al-tiny" => {
                 let adam = Optimizer::Adam { weight_decay: 3e-4 };
@@ -294,11 +305,15 @@ impl Recipe {
                 let recipe = base("resnet18-pooled", epochs(100), hundred, adam, rate, "none");
                 let crop = Step::ResizedCrop { scale: (0.5, 1.0), ratio: (3.0 / 4.0, 4.0 / 3.0) };
                 let augment = Augment { steps: vec![crop, Step::Flip { p: 0.5 }] };
-                Recipe { augment: Augmentation::Custom(augment), ..recipe }
+                Recipe { augment: Augmentation::Custom(augment), dropout: 0.5, ..recipe }
             }
             "ccs" | "ccs-full" => {
                 let length = if name == "ccs" { Length::Steps(40_000) } else { epochs(200) };
                 base("resnet18", length, batch(256), sgd(true, 5e-4), cosine(0.1, 1e-4, Per::Step), "ccs")
+            }
+            "ccs-imagenet" => {
+                let rate = cosine(0.1, 1e-4, Per::Step);
+                base("resnet34-imagenet", Length::Steps(300_000), batch(256), sgd(false, 1e-4), rate, "imagenet")
             }
             "deepcore" => {
                 let rate = cosine(0.1, 1e-4, Per::Step);
@@ -393,6 +408,50 @@ mod tests {
         }
         let error = Recipe::named("svp-cifra").expect_err("no such name");
         assert!(error.hint().expect("names").contains("svp-cifar-50"));
+    }
+
+    /// Numbers of the specification, by recipe: network, epochs, rows of a step, first and last learning rate of a
+    /// training on 50,000 rows, weight decay, Nesterov.
+    #[test]
+    fn named_recipes_are_those_of_their_papers() {
+        let at = |recipe: &Recipe, end: bool| {
+            let plan = recipe.batches.plan(50_000);
+            let (epochs, steps) = plan.span(recipe.length);
+            let place = if end { (epochs - 1, steps - 1) } else { (0, 0) };
+            recipe.schedule.rate(crate::schedule::Place { epoch: place.0, epochs, step: place.1, steps })
+        };
+        let table = [
+            ("svp-cifar", "resnet20", 181, 128, (0.01, 0.001), 5e-4, false),
+            ("svp-cifar-50", "resnet20", 50, 128, (0.01, 0.01), 5e-4, false),
+            ("ngs-supervised", "resnet18-pooled", 200, 50_000, (0.025, 1.5421e-6), 3e-4, true),
+            ("ngs-imagenet", "resnet18-imagenet", 100, 50, (0.025, 6.1679e-6), 3e-4, true),
+            ("deep-al-cifar", "resnet18-pooled", 200, 100, (0.025, 1.5421e-6), 3e-4, true),
+            ("ccs-full", "resnet18", 200, 256, (0.1, 1e-4), 5e-4, true),
+            ("deepcore", "resnet18", 200, 256, (0.1, 1e-4), 5e-4, true),
+            ("deepcore-selection", "resnet18", 40, 256, (0.1, 0.1), 5e-4, true),
+            ("data-diet", "resnet18", 200, 128, (0.1, 0.0008), 5e-4, true),
+        ];
+        for (name, network, epochs, size, (first, last), decay, looks_ahead) in table {
+            let recipe = Recipe::named(name).expect("a name");
+            let plan = recipe.batches.plan(50_000);
+            assert_eq!(
+                (recipe.network.as_str(), recipe.length, plan.size),
+                (network, Length::Epochs(epochs), size),
+                "{name}"
+            );
+            let near = |got: f64, want: f64| (got - want).abs() <= 1e-4 * want;
+            assert!(near(at(&recipe, false), first), "{name}: begins with {}", at(&recipe, false));
+            assert!(near(at(&recipe, true), last), "{name}: ends with {}", at(&recipe, true));
+            let want = Optimizer::Sgd { momentum: 0.9, nesterov: looks_ahead, weight_decay: decay, decay_all: true };
+            assert_eq!(recipe.optimizer, want, "{name}");
+        }
+        let ccs = Recipe::named("ccs").expect("a name");
+        assert_eq!((ccs.length, ccs.batches.plan(5_000).span(ccs.length)), (Length::Steps(40_000), (2_000, 40_000)));
+        let tiny = Recipe::named("deep-al-tiny").expect("a name");
+        assert_eq!((tiny.dropout, at(&tiny, true)), (0.5, 1e-3));
+        let scan = SimclrRecipe::named("simclr-scan").expect("a name");
+        assert_eq!((scan.temperature, scan.one_sided, scan.projection, scan.batches.size), (0.1, true, 128, 512));
+        assert_eq!(scan.length, Length::Epochs(500));
     }
 
     #[test]

@@ -76,6 +76,8 @@ def test_forked_processes_select(digits: tuple[Any, Any]) -> None:
 def interrupted_after(seconds: float, work: Any) -> tuple[BaseException, float]:
     """What Ctrl-C raises, and how long it took to."""
     pressed: list[float] = []
+    # A process that a shell put into the background ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def press() -> None:
         pressed.append(time.monotonic())

@@ -1,5 +1,7 @@
 //! What every method must do, whatever it is: this walks the method list, so a method is covered once it is registered.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use subsel::registry;
 use subsel::{
     Annotations, Classes, Context, Draws, Error, OutputKind, Outputs, Pool, Reason, Selection, Selector, Settings,
@@ -103,11 +105,19 @@ fn quick(name: &str) -> &str {
     }
 }
 
-fn for_every_method(check: impl Fn(&str, &dyn Selector)) {
-    for text in methods() {
-        let method = parse_method(&text).unwrap_or_else(|error| panic!("{error}"));
-        check(&text, &*method);
-    }
+/// Methods share the cores: most checks use one.
+fn for_every_method(check: impl Fn(&str, &dyn Selector) + Sync) {
+    let (methods, next) = (methods(), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(text) = methods.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let method = parse_method(text).unwrap_or_else(|error| panic!("{error}"));
+                    check(text, &*method);
+                }
+            });
+        }
+    });
 }
 
 /// Clusters, a few zero rows and a few duplicates.
@@ -320,7 +330,7 @@ fn adversarial_pools_are_ranked_whole() {
 }
 
 /// Methods that go by a model do so once rows are labeled: what holds of all must hold of them then.
-fn for_methods_of_models(check: impl Fn(&str, &dyn Selector)) {
+fn for_methods_of_models(check: impl Fn(&str, &dyn Selector) + Sync) {
     for_every_method(|text, method| {
         if ["u-herding", "dcom", "badge", "entropy"].contains(&method.info().name) {
             check(text, method);

@@ -81,7 +81,7 @@ pub(crate) struct TrainingArgs {
     pub(crate) every: usize,
     #[command(flatten)]
     pub(crate) say: SayArgs,
-    /// Where it runs: cpu, cuda, cuda:1
+    /// Where it runs: cpu, cuda, cuda:1, or cuda-mixed (maps in bf16)
     #[arg(long, value_name = "DEVICE", default_value = "cpu", help_heading = "Running")]
     pub(crate) device: String,
     /// Seed of initial weights, order and augmentation
@@ -134,7 +134,7 @@ pub(crate) struct ProbeArgs {
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) pictures: PictureArgs,
-    /// Where the network runs: cpu, cuda, cuda:1
+    /// Where the network runs: cpu, cuda, cuda:1, or cuda-mixed (maps in bf16)
     #[arg(long, value_name = "DEVICE", default_value = "cpu", help_heading = "Running")]
     pub(crate) device: String,
     /// Seed of the probe
@@ -190,7 +190,7 @@ pub(crate) struct EmbedArgs {
     pub(crate) skip_broken: bool,
     #[command(flatten)]
     pub(crate) say: SayArgs,
-    /// Where networks run: cpu, cuda, cuda:1
+    /// Where networks run: cpu, cuda, cuda:1, or cuda-mixed (maps in bf16)
     #[arg(long, value_name = "DEVICE", default_value = "cpu", help_heading = "Running")]
     pub(crate) device: String,
     /// Worker threads [default: as many as the machine has]

@@ -128,7 +128,7 @@ pub(crate) fn compare(
     let mut journal = Journal::open(&path, &header)?;
     examples.notes.iter().for_each(|note| say(Said::Note(note)));
     say(Said::Line(&tell::beginning(&arranged, n, &journal)));
-    let began = Instant::now();
+    let (began, known) = (Instant::now(), journal.len());
     let stopped = match run_all(&arranged, &given, &mut journal, watch, ctx) {
         Ok(()) => false,
         Err(subsel_metrics::Error::Subsel(subsel::Error::Interrupted)) => true,
@@ -139,7 +139,11 @@ pub(crate) fn compare(
     let report =
         page::Report { recipe: &recipe, arranged: &arranged, given: &given, journal: &journal, summary: &summary };
     let secs = began.elapsed().as_secs_f64();
-    write(&output, &report, secs)?;
+    let took = match known {
+        0 => secs_text(secs),
+        known => format!("{}; {known} of {} results were known from others", secs_text(secs), journal.len()),
+    };
+    write(&output, &report, &took)?;
     let text = tell::results(&arranged, &summary);
     Ok(Compared { summary, output, text, stopped, warnings, secs })
 }
@@ -235,15 +239,15 @@ fn check_memory(
 }
 
 /// Writes tables, page and plots.
-fn write(output: &Path, report: &page::Report<'_>, secs: f64) -> Result<(), Failure> {
+fn write(output: &Path, report: &page::Report<'_>, took: &str) -> Result<(), Failure> {
     tables::results(report, &output.join("results.csv"))?;
     tables::results(report, &output.join("results.parquet"))?;
     tables::summary(report, &output.join("summary.csv"))?;
     let text = serde_json::to_string_pretty(report.summary).map_err(|error| Failure::new(error.to_string()))?;
     let path = output.join("summary.json");
     std::fs::write(&path, text).map_err(|error| Failure::io("write", &path, &error))?;
-    let page = report.page(secs)?;
-    let text = tell::markdown(report.recipe, report.summary, &page.command, &page.subtitle, secs);
+    let page = report.page(took)?;
+    let text = tell::markdown(report.recipe, report.summary, &page.command, &page.subtitle, took);
     let path = output.join("summary.md");
     std::fs::write(&path, text).map_err(|error| Failure::io("write", &path, &error))?;
     page.write(&output.join("index.html"), true)?;

@@ -55,7 +55,7 @@ pub(super) fn evaluator(
     let pool = load(&args.images, None)?;
     let test = load(test_images, args.test_pictures.test_split.as_ref())?;
     let classes = pool.labels().map_or(10, |labels| labels.names.len());
-    let one = estimate(&recipe, (ESTIMATED_FOR.min(pool.len()), side, classes), device, ctx)?;
+    let one = estimate(&recipe, (ESTIMATED_FOR.min(pool.len()), side, classes), device, train::allowed(device), ctx)?;
     say(Said::Line(&format!(
         "supervised trains {} from scratch on the picks: about {} a training on {device} here, {} steps of {} images",
         recipe.network,

@@ -24,10 +24,10 @@ pub(super) fn beginning(arranged: &Arranged, n: usize, journal: &Journal) -> Str
 }
 
 /// What came of it as Markdown, to be kept with the pictures: command, notes, and a table for each judge.
-pub(super) fn markdown(recipe: &Recipe, summary: &Summary, command: &str, subtitle: &str, secs: f64) -> String {
+pub(super) fn markdown(recipe: &Recipe, summary: &Summary, command: &str, subtitle: &str, took: &str) -> String {
     let mut text = format!("# {}\n\n{subtitle}\n\n", recipe.title);
     recipe.notes.iter().for_each(|note| text.push_str(&format!("- {note}\n")));
-    text.push_str(&format!("\n```\n{command}\n```\n\nThis run took {}.\n", subsel::plan::secs_text(secs)));
+    text.push_str(&format!("\n```\n{command}\n```\n\nThis run took {took}.\n"));
     for judge in &summary.columns {
         let scale = judge.scale();
         let unit = if scale > 1.0 { ", percent of the test rows" } else { "" };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use subsel::plan::{Shape, plan as plan_method};
 use subsel::{Classes, Context, parse_method};
+use subsel_formats::Ids;
 use subsel_images::{ImageSet, Pixels, SetOptions};
 use subsel_proxy::{Plan, Score};
 
@@ -27,6 +28,8 @@ pub(super) struct Known {
     /// Test rows with their embeddings.
     pub(super) examples: Option<subsel_metrics::Examples>,
     pub(super) notes: Vec<String>,
+    /// Names of the rows of the pool, where they have some.
+    pub(super) ids: Option<Ids>,
     /// The pictures, where networks learn.
     pub(super) pictures: Option<Pictures>,
     n: usize,
@@ -88,14 +91,22 @@ impl Known {
                 Some(at) => {
                     Err(Failure::new(format!("image {at} has no class")).hint("a run by proxy needs those of all"))
                 }
-                None => Ok((pixels, labels, notes)),
+                None => {
+                    let names = match set.ids() {
+                        // Numbers that only count the images name nothing.
+                        Ids::Int(_) if pixels.len() == set.len() => None,
+                        Ids::Int(ids) => Some(Ids::Int(pixels.rows().iter().map(|row| ids[*row]).collect())),
+                        Ids::Text(ids) => Some(Ids::Text(pixels.rows().iter().map(|row| ids[*row].clone()).collect())),
+                    };
+                    Ok((pixels, labels, names, notes))
+                }
             }
         };
-        let (pool, mut labels, mut notes) = load(&args.read.inputs, None, (args.labels.as_ref(), "--labels"))?;
+        let (pool, mut labels, ids, mut notes) = load(&args.read.inputs, None, (args.labels.as_ref(), "--labels"))?;
         let test = match test_images.is_empty() {
             true => None,
             false => {
-                let (pixels, classes, more) =
+                let (pixels, classes, _, more) =
                     load(test_images, test_split.as_ref(), (args.test_labels.as_ref(), "--test-labels"))?;
                 notes.extend(more);
                 let (classes, more) = join(&mut labels, &classes);
@@ -114,7 +125,7 @@ impl Known {
         }
         let n = pool.len();
         let pictures = Some(Pictures { pool, test: test_pixels });
-        Ok(Known { loaded: None, labels: Some(labels), test, examples: None, notes, n, pictures })
+        Ok(Known { loaded: None, labels: Some(labels), test, examples: None, notes, ids, n, pictures })
     }
 
     fn with_pool(args: &ProxyArgs, ctx: &mut Context) -> Result<Self, Failure> {
@@ -140,7 +151,8 @@ impl Known {
         // Without classes of the pool those of the test rows are numbered by themselves, and read again.
         let test = examples.as_ref().filter(|_| labels.is_some()).map(named);
         let examples = examples.filter(|_| labels.is_some());
-        Ok(Known { loaded: Some(loaded), labels, test, examples, notes, n, pictures: None })
+        let ids = loaded.ids.clone();
+        Ok(Known { loaded: Some(loaded), labels, test, examples, notes, ids, n, pictures: None })
     }
 
     fn without_pool(args: &ProxyArgs) -> Result<Self, Failure> {
@@ -161,6 +173,7 @@ impl Known {
             test: None,
             examples: None,
             notes: Vec::new(),
+            ids: None,
             n,
             pictures: None,
         })

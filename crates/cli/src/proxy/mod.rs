@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use subsel::plan::secs_text;
 use subsel::{CheckedPool, Context};
+use subsel_formats::{Ids, Listed, PicksTable, SideColumn, SideOptions, read_column};
 use subsel_proxy::{Given, Journal, Learners, Plan, Report, Role, Score, Setting, Task, run as run_all};
 
 use crate::args::{ProxyArgs, TaskArg};
 use crate::failure::{DONE, Failure, INTERRUPTED};
 use crate::messages;
-use crate::output::begin_table;
+use crate::output::{begin_table, row_columns};
 use given::Known;
 use tell::Tell;
 
@@ -26,7 +27,7 @@ pub(crate) struct Done {
     report: Report,
     /// Where everything is.
     output: PathBuf,
-    /// Rows chosen, in order: a file for each seed and budget.
+    /// Rows chosen, in order, with their names where they have some: a file for each seed and budget.
     picks: Vec<PathBuf>,
     /// Whether it was stopped before the end.
     stopped: bool,
@@ -65,6 +66,7 @@ fn proxy(args: &ProxyArgs, ctx: &mut Context) -> Result<Done, Failure> {
     let classes = known.labels.as_ref().map_or(0, |labels| labels.names.len());
     known.check_memory(args, &plan, classes, ctx)?;
     let notes = std::mem::take(&mut known.notes);
+    let ids = known.ids.take();
     let (labels, test, examples) = (known.labels.take(), known.test.take(), known.examples.take());
     let mut loaded = known.loaded.take();
     let pictures = known.pictures.take();
@@ -96,7 +98,10 @@ fn proxy(args: &ProxyArgs, ctx: &mut Context) -> Result<Done, Failure> {
     let (warnings, _) = ctx.take_notes();
     let report = Report::of(&plan, &header, &journal, args.run.seed);
     write(output, &report)?;
-    let picks = picks(output, &plan, args.run.seed);
+    let mut picks = picks(output, &plan, args.run.seed);
+    if let Some(ids) = &ids {
+        picks.iter_mut().try_for_each(|path| name(path, ids))?;
+    }
     let total_secs = began.elapsed().as_secs_f64();
     Ok(Done { report, output: output.clone(), picks, stopped, warnings, notes, total_secs })
 }
@@ -174,6 +179,17 @@ fn picks(output: &Path, plan: &Plan, first_seed: u64) -> Vec<PathBuf> {
         plan.budgets.iter().map(move |(_, size)| dir.join(format!("picks-{size}.npy")))
     });
     all.filter(|path| path.is_file()).collect()
+}
+
+/// Writes rows chosen once more with their names, and takes that file for the other.
+fn name(path: &mut PathBuf, ids: &Ids) -> Result<(), Failure> {
+    let SideColumn::Ints(rows) = read_column(path, &SideOptions::default())?.values else {
+        return Err(Failure::new(format!("{} must hold row numbers", path.display())));
+    };
+    let rows: Vec<usize> = rows.into_iter().map(|row| row as usize).filter(|row| *row < ids.len()).collect();
+    path.set_extension("csv");
+    let table = PicksTable { columns: row_columns(Some(ids), &rows), listed: Listed::Rows };
+    Ok(begin_table(path, true)?.write(&table)?)
 }
 
 /// Reads a time such as `90s`, `30m` or `12h`; a number alone is seconds.

@@ -7,14 +7,13 @@ use subsel::plan::secs_text;
 use subsel::training::{NeverLearned, Tracker, TrainingScore};
 use subsel_formats::{Column, Dtype, Listed, NpyWriter, PicksTable, Rows};
 use subsel_nets::train::{ClassifierOptions, classifier};
-use subsel_nets::{Device, Model, estimate, training_bytes};
+use subsel_nets::{Model, estimate, training_bytes};
 
 use super::pictures::Pictures;
 use super::watch::{Told, log_path};
-use super::{Begun, recipe};
+use super::{Begun, allowed, check_memory, recipe};
 use crate::args::ClassifierArgs;
 use crate::failure::{DONE, Failure};
-use crate::memory;
 use crate::messages::{self, count};
 use crate::output::{begin_table, column};
 
@@ -63,17 +62,17 @@ pub(super) fn run(args: &ClassifierArgs) -> Result<u8, Failure> {
     let (train, test) = Pictures::read(&args.pictures, training.seed, quiet, &ctx)?;
     let data = train.labeled()?;
     let size = (data.rows.len(), train.pixels.side(), data.classes);
-    if device == Device::Cpu {
-        memory::check(training_bytes(&recipe, size)?, None)?;
+    if !training.dry_run {
+        check_memory(device, training_bytes(&recipe, size)?)?;
     }
-    if training.tell(&estimate(&recipe, size, device, &ctx)?)? {
+    if training.tell(&estimate(&recipe, size, device, allowed(device), &ctx)?, device)? {
         return Ok(DONE);
     }
     let mut tracker = match scores.is_empty() {
         true => None,
         false => Some(Tracker::new(train.pixels.len(), Some(data.classes))?),
     };
-    let mut told = Told::beside(&training.output, quiet, !keep.resume)?;
+    let mut told = Told::beside(&training.output, quiet)?;
     let labeled = test.as_ref().map(Pictures::labeled).transpose()?;
     let options = ClassifierOptions {
         device,

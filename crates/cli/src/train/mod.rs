@@ -11,12 +11,13 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use subsel::Context;
-use subsel::plan::secs_text;
+use subsel::plan::{bytes_text, secs_text};
 use subsel_nets::train::Keep;
 use subsel_nets::{Device, Estimate, RECIPES, Recipe, SIMCLR_RECIPES, SimclrRecipe};
 
 use crate::args::{RecipesArgs, TrainArgs, TrainCommand, TrainingArgs};
 use crate::failure::{DONE, Failure, Kind};
+use crate::memory;
 use crate::messages::{self, count};
 use crate::run::context;
 
@@ -88,6 +89,23 @@ struct Begun {
     keep: Keep,
 }
 
+/// Bytes that a training may take there; of a GPU it is not known.
+pub(crate) fn allowed(device: Device) -> u64 {
+    if device == Device::Cpu { memory::allowed(None) } else { u64::MAX }
+}
+
+/// Refuses a training on the processor beyond the memory there is.
+fn check_memory(device: Device, bytes: u64) -> Result<(), Failure> {
+    if device != Device::Cpu {
+        return Ok(());
+    }
+    memory::check(bytes, None).map_err(|failure| {
+        failure.hint(
+            "`--batch` takes fewer images a step; where the recipe's step takes all there are, `--rows` names the few to train on",
+        )
+    })
+}
+
 impl TrainingArgs {
     fn begin(&self) -> Result<Begun, Failure> {
         let device: Device = self.device.parse()?;
@@ -98,9 +116,9 @@ impl TrainingArgs {
     }
 
     /// Tells how long it takes. Whether that was all that was wanted.
-    fn tell(&self, estimate: &Estimate) -> Result<bool, Failure> {
+    fn tell(&self, estimate: &Estimate, device: Device) -> Result<bool, Failure> {
         let text = format!(
-            "{} epochs, {} steps of {} images: about {} on {} here ({} images a second, {:.1e} multiply-adds)",
+            "{} epochs, {} steps of {} images: about {} on {} here ({} images a second, {:.1e} multiply-adds, {} of memory)",
             count(estimate.epochs),
             count(estimate.steps),
             count(estimate.batch),
@@ -108,8 +126,12 @@ impl TrainingArgs {
             estimate.device,
             count(estimate.images_per_second as usize),
             estimate.macs,
+            bytes_text(estimate.bytes),
         );
         if self.dry_run {
+            if let Err(failure) = check_memory(device, estimate.bytes) {
+                messages::warning(&failure.message);
+            }
             if self.say.json {
                 messages::print_json(estimate)?;
             } else {

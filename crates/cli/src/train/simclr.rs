@@ -3,14 +3,13 @@
 use serde::Serialize;
 use subsel::plan::secs_text;
 use subsel_nets::train::{Gate, SimclrOptions, simclr};
-use subsel_nets::{Device, Length, Schedule, estimate_simclr, simclr_bytes};
+use subsel_nets::{Length, Schedule, estimate_simclr, simclr_bytes};
 
 use super::pictures::Pictures;
 use super::watch::{Told, log_path};
-use super::{Begun, simclr_recipe};
+use super::{Begun, allowed, check_memory, simclr_recipe};
 use crate::args::SimclrArgs;
 use crate::failure::{DONE, Failure};
-use crate::memory;
 use crate::messages::{self, count};
 
 /// What came of it. In JSON, fields are only ever added.
@@ -46,17 +45,17 @@ pub(super) fn run(args: &SimclrArgs) -> Result<u8, Failure> {
     let quiet = training.say.quiet;
     let (train, test) = Pictures::read(&args.pictures, training.seed, quiet, &ctx)?;
     let size = (train.rows.len(), train.pixels.side());
-    if device == Device::Cpu {
-        memory::check(simclr_bytes(&recipe, size)?, None)?;
+    if !training.dry_run {
+        check_memory(device, simclr_bytes(&recipe, size)?)?;
     }
-    if training.tell(&estimate_simclr(&recipe, size, device, &ctx)?)? {
+    if training.tell(&estimate_simclr(&recipe, size, device, allowed(device), &ctx)?, device)? {
         return Ok(DONE);
     }
     let judge = match &test {
         Some(test) => Some((train.labeled()?, test.labeled()?, args.look.max(1))),
         None => None,
     };
-    let mut told = Told::beside(&training.output, quiet, !keep.resume)?;
+    let mut told = Told::beside(&training.output, quiet)?;
     let options = SimclrOptions { device, seed: training.seed, judge, watch: Some(&mut told), keep: Some(keep) };
     let trained = simclr(&recipe, &train.pixels, &train.rows, options, &ctx)?;
     let summary = Summary {

@@ -15,13 +15,9 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// Beside the network: `model.safetensors` has `model.log.jsonl`. A training that goes on adds to it.
-    pub(super) fn beside(output: &Path, quiet: bool, anew: bool) -> Result<Self, Failure> {
-        let path = log_path(output);
-        if anew && path.exists() {
-            std::fs::remove_file(&path).map_err(|error| Failure::io("remove", &path, &error))?;
-        }
-        Ok(Told { file: LogFile::open(&path)?, quiet })
+    /// Beside the network: `model.safetensors` has `model.log.jsonl`.
+    pub(super) fn beside(output: &Path, quiet: bool) -> Result<Self, Failure> {
+        Ok(Told { file: LogFile::open(&log_path(output))?, quiet })
     }
 }
 
@@ -30,6 +26,17 @@ pub(super) fn log_path(output: &Path) -> PathBuf {
 }
 
 impl Watch for Told {
+    fn begin(&mut self, epoch: usize, epochs: usize) -> Result<(), Error> {
+        if epoch > 0 && !self.quiet {
+            let said = match epoch < epochs {
+                true => format!("goes on with epoch {} of {epochs}: a training that was stopped", epoch + 1),
+                false => format!("all {epochs} epochs had been done"),
+            };
+            messages::note(&said);
+        }
+        self.file.begin(epoch, epochs)
+    }
+
     fn epoch(&mut self, log: &EpochLog) -> Result<(), Error> {
         self.file.epoch(log)?;
         if self.quiet {

@@ -53,6 +53,12 @@ fn results_tables_and_page_are_written_and_gone_on_with() {
     let again = dir.ok(&format!("{LABELED} {args} --seeds 4 --json"));
     assert!(again.stderr.contains(&format!("{} results known already", seeds.len())), "{}", again.stderr);
     assert!(dir.read("out/results.jsonl").starts_with(&before), "nothing is found twice");
+    // Whoever keeps the summary is told what its time was for.
+    let told = dir.read("out/summary.md");
+    assert!(
+        told.contains(&format!("; {} of ", seeds.len())) && told.contains(" results were known from others."),
+        "{told}"
+    );
     let summary: serde_json::Value = serde_json::from_str(&again.stdout).expect("JSON");
     assert_eq!((summary["seeds"].as_u64(), summary["methods"][0].as_str()), (Some(4), Some("random")));
 

@@ -1,5 +1,7 @@
 //! The same picks for any number of threads, block size, instruction set and storage.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::Value;
 
 use crate::support::{Dir, Run};
@@ -16,8 +18,9 @@ fn methods(dir: &Dir) -> Vec<String> {
 #[test]
 fn threads_blocks_and_instruction_sets_change_no_pick() {
     let dir = Dir::with_pool(5000, 12);
-    for method in methods(&dir) {
-        let select = format!("select pool.npy -n 40 -m {method} --seed 3 -o picks.npy --force --json --quiet");
+    let (methods, next) = (methods(&dir), AtomicUsize::new(0));
+    let check = |method: &str, output: usize| {
+        let select = format!("select pool.npy -n 40 -m {method} --seed 3 -o {output}.npy --json --force --quiet");
         let hash = |options: &str| dir.json(&format!("{select} {options}"))["picks_hash"].clone();
         let expected = hash("--threads 1");
         for options in ["--threads 2", "--threads 3 --block-rows 1000", "--block-rows 17", "--block-rows 4096"] {
@@ -31,7 +34,19 @@ fn threads_blocks_and_instruction_sets_change_no_pick() {
             let summary: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
             assert_eq!((&summary["picks_hash"], summary["isa"].as_str()), (&expected, Some(isa)), "{method}");
         }
-    }
+    };
+    // Methods share the cores: most runs use one.
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                let mut at = next.fetch_add(1, Ordering::Relaxed);
+                while let Some(method) = methods.get(at) {
+                    check(method, at);
+                    at = next.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
 }
 
 #[test]

@@ -44,6 +44,12 @@ fn features_without_labels_pass_a_gate_or_fail_it() {
     assert_eq!(dir.json("inspect rows.npy --json")["d"], 64);
     let random = dir.json("embed photos --model random-resnet18:side=16,seed=1 -o random.npy --json");
     assert_eq!((&random["d"], &random["model_file"]), (&512.into(), &serde_json::Value::Null));
+    // One that goes by moments of the images is learned from them, and is kept for others.
+    let told = dir.json("embed photos --model random-resnet18:side=16,calibrate=true -o told.npy --json");
+    assert_eq!(told["model_file"], "told.model.safetensors");
+    dir.ok("embed photos --model told.model.safetensors -o again.npy");
+    let bytes = |name: &str| std::fs::read(dir.path(name)).expect("there");
+    assert_eq!(bytes("again.npy"), bytes("told.npy"));
 }
 
 #[test]
@@ -53,6 +59,7 @@ fn recipes_are_listed_shown_and_read_back() {
     dir.write("mine.toml", dir.ok("train recipes ccs").stdout);
     let estimate = dir.json(&format!("train classifier photos --recipe mine.toml {SMALL} --dry-run --json"));
     assert_eq!((&estimate["steps"], &estimate["batch"]), (&40_000.into(), &8.into()), "{estimate}");
+    assert!(estimate["bytes"].as_u64().is_some_and(|bytes| bytes > 1 << 20), "{estimate}");
     assert!(!dir.path("model.safetensors").exists(), "nothing is trained");
     dir.write("bad.toml", "network = \"resnet8\"\n");
     for (options, part) in [
@@ -102,6 +109,10 @@ fn networks_choose_for_networks() {
          -n 50% --initial 4 --rounds 8 --json -o run",
     );
     assert!(dir.path("run/report.md").is_file(), "{report}");
+    // Images in folders have names.
+    let picks = dir.read("run/seed-0/picks-12.csv");
+    assert!(picks.starts_with("row,id\n") && picks.lines().count() == 13 && picks.contains(".png"), "{picks}");
+    assert!(report["picks"][0].as_str().is_some_and(|path| path.ends_with("picks-12.csv")), "{report}");
     let core = "proxy photos --test-images photos --side 16 --proxy resnet8:epochs=2,batch=8 --target resnet8:epochs=1,batch=8 \
                 --task core-set --score forgetting -n 12 -o core";
     dir.ok(core);

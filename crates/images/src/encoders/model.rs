@@ -140,8 +140,11 @@ pub fn text<T: Serialize + Default>(name: &str, settings: &T) -> String {
     if given.is_empty() { name.into() } else { format!("{name}:{}", given.join(",")) }
 }
 
-/// Pictures drawn at random, at most so many, in ascending order.
-fn sample(
+/// Pictures drawn at random, at most so many, in ascending order: what models are learned from.
+///
+/// # Errors
+/// Reading; broken pictures where `on_broken` says so; none that can be read.
+pub fn sample(
     set: &ImageSet,
     most: usize,
     seed: u64,

@@ -187,8 +187,8 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// Whether threads score batches side by side, each on its own, rather than one batch together.
     const SIDE_BY_SIDE: bool;
 
-    /// Pictures of this side that are best scored at once.
-    fn at_once(&self, side: usize) -> usize;
+    /// Pictures that are best scored at once, whose largest maps have so many values each.
+    fn at_once(&self, values: usize) -> usize;
 
     /// A parameter of these values, in the order of files.
     fn param(&self, kind: Kind, values: &[f32]) -> Self::Param;
@@ -285,6 +285,8 @@ pub trait Engine: Debug + Send + Sync + 'static {
         x: &Self::Rows,
         dy: &Self::Rows,
     ) -> (Self::Rows, Self::Param, Self::Param);
+    /// The products of values with values.
+    fn times(&self, x: &Self::Rows, y: &Self::Rows) -> Self::Rows;
     /// The ReLU.
     fn relu(&self, x: &Self::Rows) -> Self::Rows;
     /// Its gradient, from what it gave.

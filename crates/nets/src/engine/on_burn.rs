@@ -5,24 +5,47 @@ use std::fmt::Debug;
 use burn::tensor::backend::Backend;
 use burn::tensor::module::{conv2d, max_pool2d_with_indices};
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Tensor, TensorData, TensorPrimitive};
+use burn::tensor::{FloatDType, Tensor, TensorData, TensorPrimitive};
 
 use super::{AdamStep, Conv, Engine, Kind, Moments, Norm, NormGradient, SgdStep};
 
 /// A device of a backend of Burn.
+///
+/// In mixed precision maps are bf16, which has the range of f32, so that no loss need be scaled; parameters, moments, sums,
+/// rows and everything that is added to maps before they are stored are f32.
 #[derive(Clone, Debug)]
 pub struct OnBurn<B: Backend> {
     device: B::Device,
+    /// Of maps.
+    stored: FloatDType,
 }
 
 impl<B: Backend> OnBurn<B> {
-    /// This device.
+    /// This device, in f32.
     pub fn new(device: B::Device) -> Self {
-        OnBurn { device }
+        OnBurn { device, stored: FloatDType::F32 }
     }
 
-    fn filter(conv: Conv, filter: &Tensor<B, 1>) -> Tensor<B, 4> {
-        filter.clone().reshape([conv.output, conv.input, conv.kernel, conv.kernel])
+    /// This device, in mixed precision.
+    pub fn mixed(device: B::Device) -> Self {
+        OnBurn { device, stored: FloatDType::BF16 }
+    }
+
+    /// As maps are stored.
+    fn stored<const D: usize>(&self, tensor: Tensor<B, D>) -> Tensor<B, D> {
+        tensor.cast(self.stored)
+    }
+
+    fn filter(&self, conv: Conv, filter: &Tensor<B, 1>) -> Tensor<B, 4> {
+        self.stored(filter.clone().reshape([conv.output, conv.input, conv.kernel, conv.kernel]))
+    }
+
+    /// The sum of maps, rounded once.
+    fn sum(&self, maps: Tensor<B, 4>, add: Option<&Tensor<B, 4>>) -> Tensor<B, 4> {
+        match add {
+            Some(add) => self.stored(in_f32(maps) + in_f32(add.clone())),
+            None => maps,
+        }
     }
 
     fn matrix(kind: Kind, weight: &Tensor<B, 1>) -> Tensor<B, 2> {
@@ -39,6 +62,11 @@ fn options(conv: Conv) -> ConvOptions<2> {
 fn wide<B: Backend>(values: Tensor<B, 1>) -> Tensor<B, 4> {
     let channels = values.dims()[0];
     values.reshape([1, channels, 1, 1])
+}
+
+/// In the precision of sums.
+fn in_f32<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Tensor<B, D> {
+    tensor.cast(FloatDType::F32)
 }
 
 /// The sum of each channel.
@@ -65,8 +93,8 @@ impl<B: Backend> Engine for OnBurn<B> {
 
     const SIDE_BY_SIDE: bool = false;
 
-    fn at_once(&self, side: usize) -> usize {
-        (512 * 32 * 32 / (side * side)).clamp(1, 4096)
+    fn at_once(&self, values: usize) -> usize {
+        ((1 << 25) / values.max(1)).clamp(1, 4096)
     }
 
     fn param(&self, kind: Kind, values: &[f32]) -> Tensor<B, 1> {
@@ -79,7 +107,7 @@ impl<B: Backend> Engine for OnBurn<B> {
     }
 
     fn maps(&self, shape: [usize; 4], values: Vec<f32>) -> Tensor<B, 4> {
-        Tensor::from_data(TensorData::new(values, shape), &self.device)
+        self.stored(Tensor::from_data(TensorData::new(values, shape), &self.device))
     }
 
     fn map_values(&self, maps: &Tensor<B, 4>) -> Vec<f32> {
@@ -103,11 +131,9 @@ impl<B: Backend> Engine for OnBurn<B> {
         x: &Tensor<B, 4>,
         add: Option<&Tensor<B, 4>>,
     ) -> Tensor<B, 4> {
-        let y = conv2d(x.clone(), Self::filter(conv, filter), bias.cloned(), options(conv));
-        match add {
-            Some(add) => y + add.clone(),
-            None => y,
-        }
+        let bias = bias.map(|bias| self.stored(bias.clone()));
+        let y = conv2d(x.clone(), self.filter(conv, filter), bias, options(conv));
+        self.sum(y, add)
     }
 
     fn conv_input(
@@ -120,27 +146,24 @@ impl<B: Backend> Engine for OnBurn<B> {
     ) -> Tensor<B, 4> {
         let n = dy.dims()[0];
         // Only its shape counts.
-        let x = Tensor::<B, 4>::zeros([n, conv.input, h, w], &self.device);
+        let x = self.stored(Tensor::<B, 4>::zeros([n, conv.input, h, w], &self.device));
         let primitive = |tensor: Tensor<B, 4>| tensor.into_primitive().tensor();
-        let filter = Self::filter(conv, filter);
+        let filter = self.filter(conv, filter);
         let dx = B::conv2d_x_backward(primitive(x), primitive(filter), primitive(dy.clone()), options(conv));
-        let dx = Tensor::from_primitive(TensorPrimitive::Float(dx));
-        match add {
-            Some(add) => dx + add.clone(),
-            None => dx,
-        }
+        self.sum(Tensor::from_primitive(TensorPrimitive::Float(dx)), add)
     }
 
     fn conv_filter(&self, conv: Conv, x: &Tensor<B, 4>, dy: &Tensor<B, 4>) -> Tensor<B, 1> {
         let primitive = |tensor: Tensor<B, 4>| tensor.into_primitive().tensor();
-        let like = Tensor::<B, 4>::zeros([conv.output, conv.input, conv.kernel, conv.kernel], &self.device);
+        let like =
+            self.stored(Tensor::<B, 4>::zeros([conv.output, conv.input, conv.kernel, conv.kernel], &self.device));
         let gradient =
             B::conv2d_weight_backward(primitive(x.clone()), primitive(like), primitive(dy.clone()), options(conv));
-        Tensor::<B, 4>::from_primitive(TensorPrimitive::Float(gradient)).reshape([conv.kind().len()])
+        in_f32(Tensor::<B, 4>::from_primitive(TensorPrimitive::Float(gradient))).reshape([conv.kind().len()])
     }
 
     fn channel_sums(&self, dy: &Tensor<B, 4>) -> Tensor<B, 1> {
-        sums(dy.clone())
+        sums(in_f32(dy.clone()))
     }
 
     fn sides(&self, maps: &Tensor<B, 4>) -> [usize; 2] {
@@ -155,8 +178,9 @@ impl<B: Backend> Engine for OnBurn<B> {
 
     fn moments(&self, x: &Tensor<B, 4>) -> Moments<Self> {
         let pixels = self.pixels(x) as f32;
+        let x = in_f32(x.clone());
         let mean = sums(x.clone()) / pixels;
-        let away = x.clone() - wide(mean.clone());
+        let away = x - wide(mean.clone());
         Moments { variance: sums(away.clone() * away) / pixels, mean }
     }
 
@@ -169,8 +193,9 @@ impl<B: Backend> Engine for OnBurn<B> {
     ) -> Tensor<B, 4> {
         let scale = norm.gamma.clone() / (norm.moments.variance.clone() + norm.eps).sqrt();
         let shift = norm.beta.clone() - norm.moments.mean.clone() * scale.clone();
-        let y = x.clone() * wide(scale) + wide(shift);
-        rectified(if let Some(add) = add { y + add.clone() } else { y }, slope)
+        let y = in_f32(x.clone()) * wide(scale) + wide(shift);
+        let y = if let Some(add) = add { y + in_f32(add.clone()) } else { y };
+        self.stored(rectified(y, slope))
     }
 
     fn norm_back(
@@ -183,23 +208,24 @@ impl<B: Backend> Engine for OnBurn<B> {
         added: bool,
     ) -> NormGradient<Self> {
         let pixels = self.pixels(x) as f32;
+        let dy = in_f32(dy.clone());
         let passed = match slope {
-            None => dy.clone(),
+            None => dy,
             Some(slope) => {
-                let above = y.clone().greater_elem(0.0).float();
-                dy.clone() * (above * (1.0 - slope) + slope)
+                let above = in_f32(y.clone()).greater_elem(0.0).float();
+                dy * (above * (1.0 - slope) + slope)
             }
         };
         let inverse = (norm.moments.variance.clone() + norm.eps).sqrt().recip();
-        let unit = (x.clone() - wide(norm.moments.mean.clone())) * wide(inverse.clone());
+        let unit = (in_f32(x.clone()) - wide(norm.moments.mean.clone())) * wide(inverse.clone());
         let beta = sums(passed.clone());
         let gamma = sums(passed.clone() * unit.clone());
         let about = wide(beta.clone() / pixels) + unit * wide(gamma.clone() / pixels);
         let mut input = (passed.clone() - about) * wide(inverse * norm.gamma.clone());
         if let Some(add) = add {
-            input = input + add.clone();
+            input = input + in_f32(add.clone());
         }
-        NormGradient { input, gamma, beta, added: added.then_some(passed) }
+        NormGradient { input: self.stored(input), gamma, beta, added: added.then(|| self.stored(passed)) }
     }
 
     fn track(&self, running: &mut Moments<Self>, batch: &Moments<Self>, momentum: f32, pixels: usize) {
@@ -231,12 +257,12 @@ impl<B: Backend> Engine for OnBurn<B> {
 
     fn mean_pool(&self, x: &Tensor<B, 4>) -> Tensor<B, 2> {
         let [n, c, h, w] = x.dims();
-        x.clone().reshape([n, c, h * w]).mean_dim(2).reshape([n, c])
+        in_f32(x.clone()).reshape([n, c, h * w]).mean_dim(2).reshape([n, c])
     }
 
     fn mean_pool_back(&self, [h, w]: [usize; 2], dy: &Tensor<B, 2>) -> Tensor<B, 4> {
         let [n, c] = dy.dims();
-        (dy.clone() / (h * w) as f32).reshape([n, c, 1, 1]).expand([n, c, h, w])
+        self.stored(dy.clone() / (h * w) as f32).reshape([n, c, 1, 1]).expand([n, c, h, w])
     }
 
     fn linear(&self, (kind, weight): (Kind, &Tensor<B, 1>), bias: &Tensor<B, 1>, x: &Tensor<B, 2>) -> Tensor<B, 2> {
@@ -253,6 +279,10 @@ impl<B: Backend> Engine for OnBurn<B> {
         let gradient = dy.clone().transpose().matmul(x.clone()).reshape([kind.len()]);
         let [_, output] = dy.dims();
         (dx, gradient, dy.clone().sum_dim(0).reshape([output]))
+    }
+
+    fn times(&self, x: &Tensor<B, 2>, y: &Tensor<B, 2>) -> Tensor<B, 2> {
+        x.clone() * y.clone()
     }
 
     fn relu(&self, x: &Tensor<B, 2>) -> Tensor<B, 2> {

@@ -94,7 +94,7 @@ struct Body {
     last_norm: Option<NormLayer>,
 }
 
-/// The beginning of a ResNet-18.
+/// The beginning of a ResNet of ImageNet's widths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stem {
     /// 3 x 3, no pooling: for pictures of 32 pixels.
@@ -108,13 +108,19 @@ pub(super) enum Stem {
 /// Momentum of running moments in PyTorch, and so in most code.
 const MOMENTUM: f32 = 0.1;
 
-/// ResNet-18 of He et al. 2015.
-pub(super) fn resnet18(name: &str, classes: usize, stem: Stem) -> Network {
+/// Blocks in each section of a ResNet-18.
+pub(super) const OF_18: [usize; 4] = [2, 2, 2, 2];
+
+/// Blocks in each section of a ResNet-34.
+pub(super) const OF_34: [usize; 4] = [3, 4, 6, 3];
+
+/// ResNet-18 or ResNet-34 of He et al. 2015.
+pub(super) fn resnet_wide(name: &str, classes: usize, per_section: [usize; 4], stem: Stem) -> Network {
     let mut builder = Builder::new();
     let (kernel, stride) = if stem == Stem::ImageNet { (7, 2) } else { (3, 1) };
     let conv = builder.conv("conv1", [3, 64], kernel, stride);
     let norm = builder.norm("bn1", 64);
-    let blocks = sections(&[64, 128, 256, 512], 2, 64, |name, input, output, stride, _| {
+    let blocks = sections(&[64, 128, 256, 512], &per_section, 64, |name, input, output, stride, _| {
         builder.after(name, input, output, stride)
     });
     let body = Body {
@@ -134,7 +140,7 @@ pub(super) fn resnet_after(name: &str, classes: usize, per_section: usize) -> Ne
     let mut builder = Builder::new();
     let stem = builder.conv("conv1", [3, 16], 3, 1);
     let norm = builder.norm("bn1", 16);
-    let blocks = sections(&[16, 32, 64], per_section, 16, |name, input, output, stride, _| {
+    let blocks = sections(&[16, 32, 64], &[per_section; 3], 16, |name, input, output, stride, _| {
         builder.after(name, input, output, stride)
     });
     let (slope, momentum, stem_norm) = (0.0, MOMENTUM, Some(norm));
@@ -148,7 +154,7 @@ pub(super) fn resnet_before(name: &str, classes: usize, per_section: usize, bott
     let stem = builder.conv("conv1", [3, 16], 3, 1);
     let wider = if bottleneck { 4 } else { 1 };
     let widths = [16, 32, 64].map(|width| width * wider);
-    let blocks = sections(&widths, per_section, 16, |name, input, output, stride, _| {
+    let blocks = sections(&widths, &[per_section; 3], 16, |name, input, output, stride, _| {
         let inner = output / wider;
         let convs = if bottleneck { vec![(1, inner), (3, inner), (1, output)] } else { vec![(3, output), (3, output)] };
         builder.before(name, input, &convs, stride, false)
@@ -168,7 +174,7 @@ pub(super) fn wide_resnet(name: &str, classes: usize, wider: usize, quirk: bool)
     let fan_in = stem.conv.kind().fan_in();
     stem.bias = Some(builder.entry("conv1.bias".into(), Kind::Vector(16), Role::Bias { fan_in }));
     let widths = [16, 32, 64].map(|width| width * wider);
-    let blocks = sections(&widths, 4, 16, |name, input, output, stride, section| {
+    let blocks = sections(&widths, &[4; 3], 16, |name, input, output, stride, section| {
         let raw = quirk && section > 0 && input != output;
         builder.before(name, input, &[(3, output), (3, output)], stride, raw)
     });
@@ -182,14 +188,14 @@ pub(super) fn wide_resnet(name: &str, classes: usize, wider: usize, quirk: bool)
 /// Blocks of sections of these widths; the first block of every section but the first halves the sides.
 fn sections(
     widths: &[usize],
-    per_section: usize,
+    per_section: &[usize],
     stem: usize,
     mut block: impl FnMut(&str, usize, usize, usize, usize) -> Block,
 ) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut width = stem;
-    for (section, output) in widths.iter().enumerate() {
-        for i in 0..per_section {
+    for (section, (output, count)) in widths.iter().zip(per_section).enumerate() {
+        for i in 0..*count {
             let stride = if section > 0 && i == 0 { 2 } else { 1 };
             blocks.push(block(&format!("layer{}.{i}", section + 1), width, *output, stride, section));
             width = *output;

@@ -145,11 +145,24 @@ impl Network {
         [self.weight, self.bias]
     }
 
+    /// The same with running moments that follow so fast.
+    #[must_use]
+    pub(crate) fn with_momentum(self, momentum: f32) -> Self {
+        Network { momentum, ..self }
+    }
+
     /// Multiply-accumulates of one picture of this side, forwards. A step of training takes about three times as many.
     pub fn macs(&self, side: usize) -> u64 {
         let mut all = (self.dim * self.classes) as u64;
         self.for_each_conv(side, |conv, out| all += (out * out * conv.kind().len()) as u64);
         all
+    }
+
+    /// Values of its largest maps of one picture of this side.
+    pub fn largest_map(&self, side: usize) -> usize {
+        let mut largest = 0;
+        self.for_each_conv(side, |conv, out| largest = largest.max(out * out * conv.output));
+        largest
     }
 
     /// Bytes that a step of training on so many pictures holds at most, weights aside: of every convolution what it makes

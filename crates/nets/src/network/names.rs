@@ -1,11 +1,11 @@
 //! Networks by name.
 
 use super::Network;
-use super::build::{Stem, resnet_after, resnet_before, resnet18, wide_resnet};
+use super::build::{OF_18, OF_34, Stem, resnet_after, resnet_before, resnet_wide, wide_resnet};
 use crate::Error;
 
 /// The networks there are: name, and what it is in one line. `wrn-28-K` and `wrn-28-K-usb` take any `K` from 1.
-pub const NETWORKS: [(&str, &str); 13] = [
+pub const NETWORKS: [(&str, &str); 15] = [
     ("resnet8", "pre-activation ResNet of 8 layers, 64 features: the cheapest proxy"),
     ("resnet14", "the same of 14 layers"),
     ("resnet20", "the same of 20 layers: the proxy of Selection via Proxy"),
@@ -22,6 +22,8 @@ pub const NETWORKS: [(&str, &str); 13] = [
         "the same with a max-pool after the stem, four times cheaper: TypiClust, ProbCover and NGS, supervised",
     ),
     ("resnet18-imagenet", "ResNet-18 with the stem of ImageNet, torchvision's"),
+    ("resnet34", "ResNet-34 for pictures of 32 pixels, 512 features"),
+    ("resnet34-imagenet", "ResNet-34 with the stem of ImageNet: CCS on ImageNet"),
     ("wrn-28-2", "WRN-28-2 with leaky ReLUs, 128 features: FlexMatch, SimMatch"),
     ("wrn-28-8", "the same, four times as wide"),
     ("wrn-28-2-usb", "WRN-28-2 exactly as the code of USB computes it"),
@@ -44,9 +46,11 @@ impl Network {
             "resnet110" => resnet_before(name, classes, 18, false),
             "resnet164" => resnet_before(name, classes, 18, true),
             "resnet20-post" => resnet_after(name, classes, 3),
-            "resnet18" => resnet18(name, classes, Stem::Cifar),
-            "resnet18-pooled" => resnet18(name, classes, Stem::Pooled),
-            "resnet18-imagenet" => resnet18(name, classes, Stem::ImageNet),
+            "resnet18" => resnet_wide(name, classes, OF_18, Stem::Cifar),
+            "resnet18-pooled" => resnet_wide(name, classes, OF_18, Stem::Pooled),
+            "resnet18-imagenet" => resnet_wide(name, classes, OF_18, Stem::ImageNet),
+            "resnet34" => resnet_wide(name, classes, OF_34, Stem::Cifar),
+            "resnet34-imagenet" => resnet_wide(name, classes, OF_34, Stem::ImageNet),
             _ => match wide(name) {
                 Some((wider, quirk)) => wide_resnet(name, classes, wider, quirk),
                 None => return Err(unknown(name)),

@@ -22,6 +22,7 @@ fn weights_and_work_are_the_published_counts() {
         ("resnet18", 100, 11_220_132, 555.5),
         ("resnet18-pooled", 10, 11_173_962, 140.2),
         ("resnet18-imagenet", 1000, 11_689_512, 37.6),
+        ("resnet34-imagenet", 1000, 21_797_672, 75.3),
         ("wrn-28-2", 10, 1_467_626, 214.4),
         ("wrn-28-2", 100, 1_479_236, 214.4),
         ("wrn-28-2-usb", 10, 1_467_626, 214.4),
@@ -219,25 +220,28 @@ fn weights_come_back_as_they_were_read() {
     assert_eq!(network.read(&engine, &placed), network.read(&engine, &weights));
 }
 
+/// Logits, gradients and what the network holds after a step.
+#[cfg(feature = "burn")]
+fn step<E: Engine>(engine: &E, network: &Network, pictures: &[f32]) -> (Vec<f32>, Vec<Vec<f32>>, Vec<Named>) {
+    let mut weights = network.init(engine, Init::HeFanOut, 5);
+    let x = engine.maps([4, 3, 8, 8], pictures.to_vec());
+    let tape = network.train(engine, &mut weights, &x);
+    let features = tape.features().clone();
+    let logits = engine.row_values(&network.logits(engine, &weights, &features));
+    let slope = engine.rows(3, values(12, "ways"));
+    let mut gradients = network.gradients();
+    let by_features = network.head_back(engine, &weights, &features, &slope, &mut gradients);
+    network.back(engine, &weights, tape, &by_features, &mut gradients);
+    let entries = network.entries().iter().zip(&gradients.0);
+    let gradients = entries.map(|(entry, g)| g.as_ref().map_or(Vec::new(), |g| engine.values(entry.kind, g)));
+    (logits, gradients.collect(), network.read(engine, &weights))
+}
+
 #[cfg(feature = "burn")]
 #[test]
 fn burn_and_the_processor_agree_on_a_step() {
     use crate::engine::OnBurn;
 
-    fn step<E: Engine>(engine: &E, network: &Network, pictures: &[f32]) -> (Vec<f32>, Vec<Vec<f32>>, Vec<Named>) {
-        let mut weights = network.init(engine, Init::HeFanOut, 5);
-        let x = engine.maps([4, 3, 8, 8], pictures.to_vec());
-        let tape = network.train(engine, &mut weights, &x);
-        let features = tape.features().clone();
-        let logits = engine.row_values(&network.logits(engine, &weights, &features));
-        let slope = engine.rows(3, values(12, "ways"));
-        let mut gradients = network.gradients();
-        let by_features = network.head_back(engine, &weights, &features, &slope, &mut gradients);
-        network.back(engine, &weights, tape, &by_features, &mut gradients);
-        let entries = network.entries().iter().zip(&gradients.0);
-        let gradients = entries.map(|(entry, g)| g.as_ref().map_or(Vec::new(), |g| engine.values(entry.kind, g)));
-        (logits, gradients.collect(), network.read(engine, &weights))
-    }
     let near = |one: &[f32], other: &[f32], what: &str| {
         let scale = one.iter().fold(1e-3_f32, |most, v| most.max(v.abs()));
         assert_eq!(one.len(), other.len());
@@ -257,5 +261,26 @@ fn burn_and_the_processor_agree_on_a_step() {
         for (ours, burns) in ours.2.iter().zip(&burns.2) {
             near(&ours.values, &burns.values, &format!("{name}: {}", ours.name));
         }
+    }
+}
+
+#[cfg(feature = "burn")]
+#[test]
+fn a_step_on_burn_in_mixed_precision_goes_the_same_way() {
+    use crate::engine::OnBurn;
+
+    let cosine = |one: &[f32], other: &[f32]| {
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+        dot(one, other) / (dot(one, one) * dot(other, other)).sqrt()
+    };
+    for name in ["resnet8", "resnet18-imagenet", "wrn-28-1-usb"] {
+        let network = Network::named(name, 3).expect("a name");
+        let pictures = values(4 * 3 * 64, "pictures");
+        let full = step(&OnBurn::<burn::backend::Flex>::new(Default::default()), &network, &pictures);
+        let mixed = step(&OnBurn::<burn::backend::Flex>::mixed(Default::default()), &network, &pictures);
+        assert!(full.0 != mixed.0, "{name}: maps are to be rounded");
+        assert!(cosine(&full.0, &mixed.0) > 0.999, "{name}: {:?} and {:?}", full.0, mixed.0);
+        let cosine = cosine(&full.1.concat(), &mixed.1.concat());
+        assert!(cosine > 0.98, "{name}: {cosine}");
     }
 }

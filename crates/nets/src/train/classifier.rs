@@ -53,7 +53,7 @@ pub struct Classifier {
     pub epochs: usize,
     /// Steps.
     pub steps: usize,
-    /// Seconds it took, those before a resumption not counted.
+    /// Seconds it took, in all its parts where it was stopped.
     pub seconds: f64,
 }
 
@@ -155,7 +155,16 @@ impl Training<'_, '_> {
             let tracker = self.options.tracker.as_deref_mut();
             state.resume(engine, &network, &[], &about, keep, tracker)?;
         }
-        let (mut test_accuracy, mut best) = (None, None::<f64>);
+        let test_hash = self.options.test.as_ref().map_or(String::new(), |(test, _)| {
+            format!("{}{}", hash_of(test.pixels, test.rows), hash(test.rows, &test.classes_of_rows()))
+        });
+        // A look at other pictures is none at these.
+        state.best.take_if(|best| best.of != test_hash);
+        let earlier = state.seconds;
+        let mut test_accuracy = None;
+        if let Some(watch) = self.options.watch.as_deref_mut() {
+            watch.begin(state.epoch, epochs)?;
+        }
         ctx.progress().begin("training", steps as u64);
         for epoch in state.epoch..epochs {
             let epoch_begin = Instant::now();
@@ -169,7 +178,11 @@ impl Training<'_, '_> {
                 let labels: Vec<u32> = rows.iter().map(|row| data.labels[*row]).collect();
                 let x = pictures(engine, &batcher, side, &rows, (epoch, 1), &batch.repetitions);
                 let tape = network.train(engine, &mut state.weights, &x);
-                let features = tape.features().clone();
+                let kept = self.kept(engine, network.dim(), rows.len(), state.step);
+                let features = match &kept {
+                    Some(kept) => engine.times(tape.features(), kept),
+                    None => tape.features().clone(),
+                };
                 let logits = engine.row_values(&network.logits(engine, &state.weights, &features));
                 let (loss, slope) = cross_entropy(&logits, &labels, data.classes, recipe.label_smoothing);
                 if !loss.is_finite() {
@@ -183,7 +196,10 @@ impl Training<'_, '_> {
                 right += told.zip(&labels).filter(|(told, label)| told == *label).count();
                 let slope = engine.rows(data.classes, slope);
                 let mut gradients = network.gradients();
-                let by_features = network.head_back(engine, &state.weights, &features, &slope, &mut gradients);
+                let mut by_features = network.head_back(engine, &state.weights, &features, &slope, &mut gradients);
+                if let Some(kept) = &kept {
+                    by_features = engine.times(&by_features, kept);
+                }
                 network.back(engine, &state.weights, tape, &by_features, &mut gradients);
                 rate = recipe.schedule.rate(Place { epoch, epochs, step: state.step, steps });
                 state.update(engine, rate, (network.entries(), &[]), &gradients, &[]);
@@ -211,9 +227,10 @@ impl Training<'_, '_> {
                 let accuracy = self.accuracy(engine, &network, &state, &about, *test)?;
                 log.test_accuracy = Some(accuracy);
                 test_accuracy = Some(accuracy);
-                best = Some(best.map_or(accuracy, |best: f64| best.max(accuracy)));
+                state.look(&test_hash, accuracy);
             }
             log.seconds = epoch_begin.elapsed().as_secs_f64();
+            state.seconds = earlier + begin.elapsed().as_secs_f64();
             if let Some(watch) = self.options.watch.as_deref_mut() {
                 watch.epoch(&log)?;
             }
@@ -224,9 +241,11 @@ impl Training<'_, '_> {
             }
         }
         if let (None, Some((test, _))) = (test_accuracy, &self.options.test) {
-            test_accuracy = Some(self.accuracy(engine, &network, &state, &about, *test)?);
-            best = test_accuracy;
+            let accuracy = self.accuracy(engine, &network, &state, &about, *test)?;
+            test_accuracy = Some(accuracy);
+            state.look(&test_hash, accuracy);
         }
+        let best = state.best.as_ref().map(|best| best.accuracy);
         let model = state.model(engine, &network, about);
         // The loss is looked at before each step: what the last one did shows in the weights alone.
         if model.values().iter().flatten().any(|value| !value.is_finite()) {
@@ -238,8 +257,20 @@ impl Training<'_, '_> {
             best_test_accuracy: best,
             epochs,
             steps: state.step,
-            seconds: begin.elapsed().as_secs_f64(),
+            seconds: earlier + begin.elapsed().as_secs_f64(),
         })
+    }
+
+    /// What the features of a step are multiplied with where some are dropped: 0, or what makes up for those that are.
+    fn kept<E: Engine>(&self, engine: &E, dim: usize, n: usize, step: usize) -> Option<E::Rows> {
+        let dropout = self.recipe.dropout;
+        if dropout == 0.0 {
+            return None;
+        }
+        let stream = Stream::new(self.options.seed, "dropout").child(step as u64);
+        let scale = (1.0 / (1.0 - dropout)) as f32;
+        let kept = |at: usize| if stream.unit(at as u64) < dropout { 0.0 } else { scale };
+        Some(engine.rows(dim, (0..n * dim).map(kept).collect()))
     }
 
     fn accuracy<E: Engine>(

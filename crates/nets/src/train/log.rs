@@ -1,7 +1,7 @@
 //! What a training says on its way.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,15 @@ pub struct EpochLog {
 
 /// Hears of a training as it goes.
 pub trait Watch: Send {
+    /// It begins, with this epoch of so many: not the first, where one that was stopped goes on.
+    ///
+    /// # Errors
+    /// What it meets ends the training.
+    fn begin(&mut self, epoch: usize, epochs: usize) -> Result<(), Error> {
+        let _ = (epoch, epochs);
+        Ok(())
+    }
+
     /// An epoch is done.
     ///
     /// # Errors
@@ -60,7 +69,8 @@ impl Watch for Vec<EpochLog> {
     }
 }
 
-/// A file of JSON, a line per epoch, each on disk before the next begins.
+/// A file of JSON, a line per epoch, each written before the next begins. Each epoch stands there once: those that a
+/// training does again, since it was stopped after its last checkpoint, or is another one, are taken out when it begins.
 #[derive(Debug)]
 pub struct LogFile {
     path: PathBuf,
@@ -68,22 +78,45 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Adds to this file, or begins it.
+    /// Opens this file, or makes it.
     ///
     /// # Errors
     /// [`Error::File`].
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let opened = File::options().create(true).append(true).open(path);
+        let opened = File::options().create(true).read(true).append(true).open(path);
         let file = opened.map_err(|error| Error::File { path: path.into(), detail: error.to_string() })?;
         Ok(LogFile { path: path.into(), file })
     }
 }
 
+impl LogFile {
+    /// Keeps the lines of epochs before this one; one that was cut off is not kept.
+    fn keep_before(&mut self, epoch: usize) -> std::io::Result<()> {
+        let mut text = String::new();
+        self.file.rewind()?;
+        self.file.read_to_string(&mut text)?;
+        let is_kept = |line: &&str| serde_json::from_str::<EpochLog>(line).is_ok_and(|log| log.epoch < epoch);
+        let kept: String = text.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect();
+        if kept != text {
+            self.file.set_len(0)?;
+            self.file.write_all(kept.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn error(&self, detail: impl ToString) -> Error {
+        Error::File { path: self.path.clone(), detail: detail.to_string() }
+    }
+}
+
 impl Watch for LogFile {
+    fn begin(&mut self, epoch: usize, _epochs: usize) -> Result<(), Error> {
+        self.keep_before(epoch).map_err(|error| self.error(error))
+    }
+
     fn epoch(&mut self, log: &EpochLog) -> Result<(), Error> {
-        let error = |detail: String| Error::File { path: self.path.clone(), detail };
-        let mut line = serde_json::to_string(log).map_err(|e| error(e.to_string()))?;
+        let mut line = serde_json::to_string(log).map_err(|error| self.error(error))?;
         line.push('\n');
-        self.file.write_all(line.as_bytes()).map_err(|e| error(e.to_string()))
+        self.file.write_all(line.as_bytes()).map_err(|error| self.error(error))
     }
 }

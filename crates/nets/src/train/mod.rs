@@ -80,7 +80,7 @@ pub struct Keep {
 }
 
 /// A batch on its way to the network: view `first` of each picture, then, of `views` ones, the next of each.
-fn pictures<E: Engine>(
+pub(crate) fn pictures<E: Engine>(
     engine: &E,
     batcher: &Batcher<'_>,
     side: usize,

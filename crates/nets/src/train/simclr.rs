@@ -73,7 +73,7 @@ pub struct Simclr {
     pub epochs: usize,
     /// Steps.
     pub steps: usize,
-    /// Seconds it took, those before a resumption not counted.
+    /// Seconds it took, in all its parts where it was stopped.
     pub seconds: f64,
 }
 
@@ -199,7 +199,11 @@ impl Training<'_, '_> {
         if let Some(keep) = &self.options.keep {
             state.resume(engine, &network, &projector.entries, &about, keep, None)?;
         }
+        let earlier = state.seconds;
         let mut last_loss = f64::NAN;
+        if let Some(watch) = self.options.watch.as_deref_mut() {
+            watch.begin(state.epoch, epochs)?;
+        }
         ctx.progress().begin("training", steps as u64);
         for epoch in state.epoch..epochs {
             let epoch_begin = Instant::now();
@@ -255,6 +259,7 @@ impl Training<'_, '_> {
                 log.neighbors_accuracy = self.judged(engine, &network, &state.weights, about.normalize)?;
             }
             log.seconds = epoch_begin.elapsed().as_secs_f64();
+            state.seconds = earlier + begin.elapsed().as_secs_f64();
             if let Some(watch) = self.options.watch.as_deref_mut() {
                 watch.epoch(&log)?;
             }
@@ -276,7 +281,7 @@ impl Training<'_, '_> {
             loss: last_loss,
             epochs,
             steps: state.step,
-            seconds: begin.elapsed().as_secs_f64(),
+            seconds: earlier + begin.elapsed().as_secs_f64(),
         })
     }
 

@@ -1,5 +1,6 @@
 //! All that a training remembers, and the file it is kept in.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use subsel::training::Tracker;
 
@@ -25,13 +26,37 @@ pub(super) struct State<E: Engine> {
     pub(super) epoch: usize,
     /// Steps taken.
     pub(super) step: usize,
+    /// Seconds that took, over all parts of a training that was stopped.
+    pub(super) seconds: f64,
+    /// The best look at test pictures so far.
+    pub(super) best: Option<Best>,
+}
+
+/// The best of all looks at some test pictures.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub(super) struct Best {
+    /// Hash of the pictures and their classes.
+    pub(super) of: String,
+    /// Share told rightly.
+    pub(super) accuracy: f64,
+}
+
+/// What a checkpoint says of how far it is, beside what tells its training.
+#[derive(Deserialize, Serialize)]
+struct Progress {
+    epochs_done: usize,
+    steps_done: usize,
+    #[serde(default)]
+    seconds_done: f64,
+    #[serde(default)]
+    best_test: Option<Best>,
 }
 
 impl<E: Engine> State<E> {
     pub(super) fn new(engine: &E, weights: Weights<E>, extra: Vec<E::Param>, optimizer: &Optimizer) -> Self {
         let zeros = |param: &E::Param| optimizer.arrays().iter().map(|_| engine.zeros(param)).collect();
         let memory = weights.params.iter().chain(&extra).map(zeros).collect();
-        State { weights, extra, memory, optimizer: optimizer.clone(), epoch: 0, step: 0 }
+        State { weights, extra, memory, optimizer: optimizer.clone(), epoch: 0, step: 0, seconds: 0.0, best: None }
     }
 
     /// One step of every parameter that has a gradient.
@@ -52,6 +77,13 @@ impl<E: Engine> State<E> {
             }
         }
         self.step += 1;
+    }
+
+    /// Remembers a look at test pictures, if it is the best.
+    pub(super) fn look(&mut self, of: &str, accuracy: f64) {
+        if self.best.as_ref().is_none_or(|best| accuracy > best.accuracy) {
+            self.best = Some(Best { of: of.to_owned(), accuracy });
+        }
     }
 
     /// The weights as a model.
@@ -82,8 +114,17 @@ impl<E: Engine> State<E> {
         tracker: Option<&Tracker>,
     ) -> Result<(), Error> {
         let mut about = about.clone();
-        about.training["epochs_done"] = Value::from(self.epoch);
-        about.training["steps_done"] = Value::from(self.step);
+        let progress = Progress {
+            epochs_done: self.epoch,
+            steps_done: self.step,
+            seconds_done: self.seconds,
+            best_test: self.best.clone(),
+        };
+        if let (Value::Object(training), Ok(Value::Object(progress))) =
+            (&mut about.training, serde_json::to_value(&progress))
+        {
+            training.extend(progress);
+        }
         let mut tensors = network.read(engine, &self.weights);
         let params = self.extra.iter().chain(self.memory.iter().flatten());
         for ((name, kind), param) in self.own(network, extra).into_iter().zip(params) {
@@ -114,14 +155,13 @@ impl<E: Engine> State<E> {
         let bytes = read(&keep.path)?;
         let file = File::parse(&keep.path, &bytes)?;
         let mut found = file.about()?.ok_or_else(|| file.error("it is no checkpoint"))?;
-        let mut count = |key: &str| {
-            let counted = found.training.as_object_mut().and_then(|object| object.shift_remove(key));
-            counted.and_then(|value| value.as_u64()).map(|n| n as usize)
-        };
-        let (epoch, step) = (count("epochs_done"), count("steps_done"));
-        let (Some(epoch), Some(step)) = (epoch, step) else {
-            return Err(file.error("it is a model, not a checkpoint"));
-        };
+        let progress: Progress = serde_json::from_value(found.training.clone())
+            .map_err(|_| file.error("it is a model, not a checkpoint"))?;
+        if let Some(training) = found.training.as_object_mut() {
+            for key in ["epochs_done", "steps_done", "seconds_done", "best_test"] {
+                training.shift_remove(key);
+            }
+        }
         if let Some(what) = difference(about, &found) {
             return Err(Error::OtherTraining { path: keep.path.clone(), what });
         }
@@ -143,7 +183,8 @@ impl<E: Engine> State<E> {
             let json = file.bytes("training.tracker").ok_or_else(|| file.error("it has no tracker"))?;
             *tracker = serde_json::from_slice(json).map_err(|error| file.error(format!("its tracker: {error}")))?;
         }
-        (self.epoch, self.step) = (epoch, step);
+        (self.epoch, self.step) = (progress.epochs_done, progress.steps_done);
+        (self.seconds, self.best) = (progress.seconds_done, progress.best_test);
         Ok(true)
     }
 }

@@ -41,6 +41,7 @@ fn recipe() -> Recipe {
         augment: Augmentation::Named("svp".into()),
         normalize: None,
         label_smoothing: 0.1,
+        dropout: 0.0,
     }
 }
 
@@ -267,9 +268,91 @@ fn logs_are_lines_of_json() {
         let options = ClassifierOptions { watch: Some(&mut file), ..ClassifierOptions::default() };
         classifier(&recipe(), data.labeled(), options, &context(1)).expect("it trains");
     }
-    let text = std::fs::read_to_string(&path).expect("lines");
-    let lines: Vec<EpochLog> = text.lines().map(|line| serde_json::from_str(line).expect("an epoch")).collect();
-    assert_eq!(lines.iter().map(|line| line.epoch).collect::<Vec<_>>(), [0, 1, 2, 3, 0, 1, 2, 3]);
+    assert_eq!(epochs_in(&path), [0, 1, 2, 3], "the second training is another one, and begins anew");
+}
+
+fn log_in(path: &std::path::Path) -> Vec<EpochLog> {
+    let text = std::fs::read_to_string(path).expect("lines");
+    text.lines().map(|line| serde_json::from_str(line).expect("an epoch")).collect()
+}
+
+fn epochs_in(path: &std::path::Path) -> Vec<usize> {
+    log_in(path).iter().map(|log| log.epoch).collect()
+}
+
+/// Writes epochs down, and stops after some.
+struct StopAndLog<'a> {
+    stop: Stop<'a>,
+    file: LogFile,
+    began: Vec<usize>,
+}
+
+impl Watch for StopAndLog<'_> {
+    fn begin(&mut self, epoch: usize, epochs: usize) -> Result<(), crate::Error> {
+        self.began.push(epoch);
+        self.file.begin(epoch, epochs)
+    }
+
+    fn epoch(&mut self, log: &EpochLog) -> Result<(), crate::Error> {
+        self.file.epoch(log)?;
+        self.stop.epoch(log)
+    }
+}
+
+#[test]
+fn what_is_said_of_a_training_that_went_on_is_of_all_its_parts() {
+    let (data, test) = (Data::new(40, 1), Data::new(40, 2));
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log.jsonl");
+    let recipe = Recipe { length: Length::Epochs(6), ..recipe() };
+    let run = |test: &Data, stop: usize| {
+        let ctx = context(1);
+        let file = LogFile::open(&log).expect("a file");
+        let mut watch = StopAndLog { stop: Stop { after: stop, ctx: &ctx }, file, began: Vec::new() };
+        let options = ClassifierOptions {
+            test: Some((test.labeled(), 1)),
+            watch: Some(&mut watch),
+            keep: Some(Keep { path: folder.path().join("net"), every: 2, resume: true }),
+            ..ClassifierOptions::default()
+        };
+        let trained = classifier(&recipe, data.labeled(), options, &ctx);
+        (trained, watch.began)
+    };
+    // Stopped after its third epoch, kept after its second: the third is done again, and half a line is left.
+    assert!(run(&test, 3).0.is_err());
+    assert_eq!(epochs_in(&log), [0, 1, 2]);
+    let text = std::fs::read_to_string(&log).expect("lines");
+    std::fs::write(&log, format!("{text}{{\"epoch\": 1, \"ep")).expect("written");
+    let (whole, began) = run(&test, 0);
+    let whole = whole.expect("it goes on");
+    assert_eq!((began, epochs_in(&log)), (vec![2], vec![0, 1, 2, 3, 4, 5]));
+    let lines = log_in(&log);
+    let looks: Vec<f64> = lines.iter().map(|line| line.test_accuracy.expect("a look")).collect();
+    let best = looks.iter().copied().fold(0.0, f64::max);
+    assert_eq!((whole.test_accuracy, whole.best_test_accuracy), (looks.last().copied(), Some(best)));
+    let seconds: f64 = lines.iter().map(|line| line.seconds).sum();
+    assert!(whole.seconds >= seconds, "{} s, {seconds} s of epochs", whole.seconds);
+    // What is over is only read: how long it took and what was best are still known, the latter of these pictures alone.
+    let over = run(&test, 0).0.expect("it is over");
+    assert!(over.seconds >= seconds && over.best_test_accuracy == Some(best), "{over:?}");
+    let other = run(&Data::new(40, 3), 0).0.expect("it is over");
+    assert_eq!(other.best_test_accuracy, other.test_accuracy);
+}
+
+#[test]
+fn features_can_be_dropped() {
+    let data = Data::new(64, 1);
+    let train = |dropout: f64, threads: usize| {
+        let recipe = Recipe { dropout, length: Length::Epochs(8), ..recipe() };
+        let options = ClassifierOptions { test: Some((data.labeled(), 8)), seed: 5, ..ClassifierOptions::default() };
+        let trained = classifier(&recipe, data.labeled(), options, &context(threads)).expect("it trains");
+        (bits(&trained.model), trained.test_accuracy.expect("a look"))
+    };
+    let (half, accuracy) = train(0.5, 1);
+    assert!(half != train(0.0, 1).0 && half == train(0.5, 3).0);
+    assert!(accuracy > 0.9, "{accuracy}");
+    let wrong = Recipe { dropout: 1.0, ..recipe() }.check().expect_err("nothing is left");
+    assert_eq!(wrong.to_string(), "`dropout` must be from 0 to below 1, got 1");
 }
 
 #[test]

@@ -13,6 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use self::vector::Kernel;
 use super::{AdamStep, Conv, Engine, Kind, Moments, Norm, NormGradient, SgdStep};
 
+/// Values of the largest maps of pictures that are scored at once: in and out, in about 2 MiB. More would leave the cache;
+/// with fewer the filters of deep layers, whose maps are small, are read again and again.
+const AT_ONCE: usize = 1 << 18;
+
 /// Kernels of our own on the threads of the calling pool. Every value is the same for any number of threads, and on any
 /// processor with fused multiply-add.
 #[derive(Clone, Debug, Default)]
@@ -115,9 +119,8 @@ impl Engine for Cpu {
 
     const SIDE_BY_SIDE: bool = true;
 
-    fn at_once(&self, side: usize) -> usize {
-        // Maps of 64 channels of some pictures of 32 pixels, in and out, in about 2 MiB.
-        (4 * 32 * 32 / (side * side)).clamp(1, 64)
+    fn at_once(&self, values: usize) -> usize {
+        (AT_ONCE / values.max(1)).clamp(1, 64)
     }
 
     fn param(&self, kind: Kind, values: &[f32]) -> Vec<f32> {
@@ -310,6 +313,12 @@ impl Engine for Cpu {
         conv::by_filter(&shape, x.values(), &wide, &mut gradient);
         let dx = self.array(x.shape, |dx| conv::by_input(&shape, &wide, weight, None, dx));
         (dx, gradient, sums.into_iter().map(|sum| sum as f32).collect())
+    }
+
+    fn times(&self, x: &Array, y: &Array) -> Array {
+        self.array(x.shape, |out| {
+            out.iter_mut().zip(x.values()).zip(y.values()).for_each(|((out, x), y)| *out = x * y);
+        })
     }
 
     fn relu(&self, x: &Array) -> Array {
