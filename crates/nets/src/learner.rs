@@ -117,10 +117,12 @@ impl Learner for NetLearner<'_> {
     }
 
     fn describe(&self) -> String {
-        let recipe = serde_json::to_string(&self.recipe).unwrap_or_default();
+        // All of it tells one training from another; people are told the gist.
+        let recipe = xxhash_rust::xxh3::xxh3_64(&serde_json::to_vec(&self.recipe).unwrap_or_default());
         // Where it runs changes the last digits.
+        let (name, device, gist) = (&self.name, self.device, self.recipe.gist());
         let (side, pictures) = (self.pool.side(), self.pictures);
-        format!("{} on {}: {recipe}, pictures {pictures:016x} of {side} pixels", self.name, self.device)
+        format!("{name} on {device}: {gist} (recipe {recipe:016x}), {side} x {side} pixels (pictures {pictures:016x})")
     }
 
     fn learn(&mut self, job: &Job<'_>, ctx: &Context) -> Result<Learned, subsel_proxy::Error> {

@@ -254,6 +254,23 @@ impl Recipe {
         Ok(())
     }
 
+    /// In a few words: network, length, rows of a step, optimizer.
+    pub fn gist(&self) -> String {
+        let length = match self.length {
+            Length::Epochs(epochs) => format!("{epochs} epochs"),
+            Length::Steps(steps) => format!("{steps} steps"),
+        };
+        let batches = match self.batches {
+            Batches { size, whole: true, .. } => format!("all rows a step, at least {size}"),
+            Batches { size, .. } => format!("batches of {size}"),
+        };
+        let optimizer = match self.optimizer {
+            Optimizer::Sgd { .. } => "SGD",
+            Optimizer::Adam { .. } => "Adam",
+        };
+        format!("{}, {length}, {batches}, {optimizer}", self.network)
+    }
+
     /// The recipe of this name.
     ///
     /// # Errors
@@ -446,6 +463,7 @@ mod tests {
             assert_eq!(recipe.optimizer, want, "{name}");
         }
         let ccs = Recipe::named("ccs").expect("a name");
+        assert_eq!(ccs.gist(), "resnet18, 40000 steps, batches of 256, SGD");
         assert_eq!((ccs.length, ccs.batches.plan(5_000).span(ccs.length)), (Length::Steps(40_000), (2_000, 40_000)));
         let tiny = Recipe::named("deep-al-tiny").expect("a name");
         assert_eq!((tiny.dropout, at(&tiny, true)), (0.5, 1e-3));
