@@ -87,22 +87,23 @@ pub(crate) fn run(args: EmbedArgs) -> Result<u8, Failure> {
     let mut ctx = context(0, args.threads, None)?;
     let watched = progress::watch(&mut ctx, args.say.quiet);
     let options = SetOptions {
-        column: args.column.clone(),
+        column: args.set.column.clone(),
         label_column: args.label_column.clone(),
         id_column: args.id_column.clone(),
-        split: args.split.clone(),
+        split: args.set.split.clone(),
         ..SetOptions::default()
     };
-    let set = ImageSet::open(&args.inputs, &options)?;
+    let set = ImageSet::open(&args.set.inputs, &options)?;
     let fingerprint = set.fingerprint(&ctx)?;
     let began = Instant::now();
-    let Made { encoder, learned, notes } = model.make(&set, images::on_broken(args.skip_broken), device, &mut ctx)?;
+    let Made { encoder, learned, notes } =
+        model.make(&set, images::on_broken(args.set.skip_broken), device, &mut ctx)?;
     let learned_secs = began.elapsed().as_secs_f64();
     let job = Job {
         set: &set,
         fingerprint,
         encoder: &*encoder,
-        on_broken: images::on_broken(args.skip_broken),
+        on_broken: images::on_broken(args.set.skip_broken),
         dtype,
         block: None,
     };

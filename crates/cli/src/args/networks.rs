@@ -27,10 +27,11 @@ pub(crate) enum TrainCommand {
     Recipes(RecipesArgs),
 }
 
-/// Images for a training, as `subsel embed` reads them.
+/// Images, wherever they are.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct PictureArgs {
-    /// Images, as `subsel embed` reads them
+pub(crate) struct SetArgs {
+    /// Images: directories, image files (.jpg .png .webp .bmp), Parquet with a column of them, .npz of MedMNIST, .npy of
+    /// bytes (n, height, width[, 3]), .bin of CIFAR
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
     /// The column of images (Parquet) [default: the only one]
@@ -39,6 +40,16 @@ pub(crate) struct PictureArgs {
     /// Which part of an .npz: train, val or test [default: train]
     #[arg(long, value_name = "SPLIT", help_heading = "Reading")]
     pub(crate) split: Option<String>,
+    /// Leave images out that cannot be read
+    #[arg(long, help_heading = "Reading")]
+    pub(crate) skip_broken: bool,
+}
+
+/// Images for a training, with their classes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PictureArgs {
+    #[command(flatten)]
+    pub(crate) set: SetArgs,
     /// Classes, one per image [default: those that the images come with]
     #[arg(long, value_name = "FILE", help_heading = "Reading")]
     pub(crate) labels: Option<PathBuf>,
@@ -51,9 +62,6 @@ pub(crate) struct PictureArgs {
     /// Only so many, drawn at random
     #[arg(long, value_name = "N", help_heading = "Reading")]
     pub(crate) sample: Option<usize>,
-    /// Leave images out that cannot be read
-    #[arg(long, help_heading = "Reading")]
-    pub(crate) skip_broken: bool,
     #[command(flatten)]
     pub(crate) test: ImageArgs,
 }
@@ -158,10 +166,8 @@ pub(crate) struct RecipesArgs {
 /// `subsel embed`.
 #[derive(Debug, Args)]
 pub(crate) struct EmbedArgs {
-    /// Images: directories, image files (.jpg .png .webp .bmp), Parquet with a column of them, .npz of MedMNIST, .npy of
-    /// bytes (n, height, width[, 3]), .bin of CIFAR
-    #[arg(required = true, value_name = "INPUT")]
-    pub(crate) inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) set: SetArgs,
     /// What embeds them, `name[:key=value,...]`: patches (features learned from the images' own patches), rgb (pixels),
     /// random-resnet18 or random-resnet18-imagenet (untrained), an encoder of your own (.onnx, such as
     /// clip.onnx:normalize=clip), or a .safetensors file that `subsel embed` or `subsel train` wrote
@@ -173,21 +179,12 @@ pub(crate) struct EmbedArgs {
     /// The type to store
     #[arg(long, value_enum, default_value = "f32", value_name = "f32|f16")]
     pub(crate) dtype: DtypeArg,
-    /// The column of images (Parquet) [default: the only one]
-    #[arg(long, value_name = "NAME", help_heading = "Reading")]
-    pub(crate) column: Option<String>,
     /// The column of classes (Parquet) [default: label]
     #[arg(long, value_name = "NAME", help_heading = "Reading")]
     pub(crate) label_column: Option<String>,
     /// The column that names the images (Parquet) [default: they are numbered]
     #[arg(long, value_name = "NAME", help_heading = "Reading")]
     pub(crate) id_column: Option<String>,
-    /// Which part of an .npz: train, val or test [default: train]
-    #[arg(long, value_name = "SPLIT", help_heading = "Reading")]
-    pub(crate) split: Option<String>,
-    /// Leave images out that cannot be read
-    #[arg(long, help_heading = "Reading")]
-    pub(crate) skip_broken: bool,
     #[command(flatten)]
     pub(crate) say: SayArgs,
     /// Where networks run: cpu, cuda, cuda:1, or cuda-mixed (maps in bf16)

@@ -32,7 +32,7 @@ impl Pictures {
         quiet: bool,
         ctx: &Context,
     ) -> Result<(Self, Option<Self>), Failure> {
-        let mut train = Self::of(args, &args.inputs, args.split.as_ref(), args.labels.as_ref(), ctx)?;
+        let mut train = Self::of(args, &args.set.inputs, args.set.split.as_ref(), args.labels.as_ref(), ctx)?;
         if let Some(path) = &args.rows {
             train.keep(path)?;
         }
@@ -76,9 +76,9 @@ impl Pictures {
         labels: Option<&PathBuf>,
         ctx: &Context,
     ) -> Result<Self, Failure> {
-        let options = SetOptions { column: args.column.clone(), split: split.cloned(), ..SetOptions::default() };
+        let options = SetOptions { column: args.set.column.clone(), split: split.cloned(), ..SetOptions::default() };
         let set = ImageSet::open(paths, &options)?;
-        let (pixels, mut notes) = images::pixels(&set, args.test.side, images::on_broken(args.skip_broken), ctx)?;
+        let (pixels, mut notes) = images::pixels(&set, args.test.side, images::on_broken(args.set.skip_broken), ctx)?;
         let mut rows: Vec<usize> = (0..pixels.len()).collect();
         let labels = match labels.is_some() || pixels.labels().is_some() {
             true => {

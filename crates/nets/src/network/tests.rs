@@ -222,13 +222,19 @@ fn weights_come_back_as_they_were_read() {
 
 /// Logits, gradients and what the network holds after a step.
 #[cfg(feature = "burn")]
-fn step<E: Engine>(engine: &E, network: &Network, pictures: &[f32]) -> (Vec<f32>, Vec<Vec<f32>>, Vec<Named>) {
+fn step<E: Engine>(
+    engine: &E,
+    network: &Network,
+    pictures: &[f32],
+    side: usize,
+) -> (Vec<f32>, Vec<Vec<f32>>, Vec<Named>) {
     let mut weights = network.init(engine, Init::HeFanOut, 5);
-    let x = engine.maps([4, 3, 8, 8], pictures.to_vec());
+    let n = pictures.len() / (3 * side * side);
+    let x = engine.maps([n, 3, side, side], pictures.to_vec());
     let tape = network.train(engine, &mut weights, &x);
     let features = tape.features().clone();
     let logits = engine.row_values(&network.logits(engine, &weights, &features));
-    let slope = engine.rows(3, values(12, "ways"));
+    let slope = engine.rows(3, values(3 * n, "ways"));
     let mut gradients = network.gradients();
     let by_features = network.head_back(engine, &weights, &features, &slope, &mut gradients);
     network.back(engine, &weights, tape, &by_features, &mut gradients);
@@ -252,8 +258,8 @@ fn burn_and_the_processor_agree_on_a_step() {
     for name in ["resnet8", "resnet18-pooled", "wrn-28-1-usb"] {
         let network = Network::named(name, 3).expect("a name");
         let pictures = values(4 * 3 * 64, "pictures");
-        let ours = step(&Cpu::new(), &network, &pictures);
-        let burns = step(&OnBurn::<burn::backend::Flex>::new(Default::default()), &network, &pictures);
+        let ours = step(&Cpu::new(), &network, &pictures, 8);
+        let burns = step(&OnBurn::<burn::backend::Flex>::new(Default::default()), &network, &pictures, 8);
         near(&ours.0, &burns.0, name);
         for ((ours, burns), entry) in ours.1.iter().zip(&burns.1).zip(network.entries()) {
             near(ours, burns, &format!("{name}: {}", entry.name));
@@ -275,16 +281,15 @@ fn a_step_on_burn_in_mixed_precision_goes_the_same_way() {
     };
     type Flex = OnBurn<burn::backend::Flex>;
     let (full, mixed) = (Flex::new(Default::default()), Flex::mixed(Default::default()));
-    // Deeper ones have maps of one pixel here: normalizing four values by their own moments amplifies any rounding.
-    for name in ["resnet8", "resnet20-post", "wrn-28-1-usb"] {
+    // PyTorch's own bf16 (autocast) comes to cosines of 0.992, 0.949 to 0.957 and 0.989 with its f32 on such gradients.
+    for (name, least) in [("resnet8", 0.98), ("resnet20-post", 0.94), ("wrn-28-1-usb", 0.98)] {
         let network = Network::named(name, 3).expect("a name");
-        let pictures = values(4 * 3 * 64, "pictures");
-        let (full, mixed) = (step(&full, &network, &pictures), step(&mixed, &network, &pictures));
+        let pictures = values(64 * 3 * 256, "pictures");
+        let (full, mixed) = (step(&full, &network, &pictures, 16), step(&mixed, &network, &pictures, 16));
         assert!(full.0 != mixed.0, "{name}: maps are to be rounded");
         assert!(cosine(&full.0, &mixed.0) > 0.999, "{name}: {:?} and {:?}", full.0, mixed.0);
         let cosine = cosine(&full.1.concat(), &mixed.1.concat());
-        // Eight bits of each value, four pictures: a ReLU at its bend falls to one side or the other.
-        assert!(cosine > 0.9, "{name}: {cosine}");
+        assert!(cosine > least, "{name}: {cosine}");
     }
     fn features<E: Engine>(engine: &E) -> Vec<f32> {
         let network = Network::named("resnet18-imagenet", 3).expect("a name");

@@ -14,6 +14,9 @@ use crate::{Error, Model};
 /// What all names of a training's own tensors begin with.
 const OWN: &str = "training.";
 
+/// Where a checkpoint says how far it is; it is no part of what tells one training from another.
+const PROGRESS: &str = "progress";
+
 /// Weights of a network, of a projector after it, and what the optimizer remembers of each.
 #[derive(Debug)]
 pub(super) struct State<E: Engine> {
@@ -44,12 +47,10 @@ pub(super) struct Best {
 /// What a checkpoint says of how far it is, beside what tells its training.
 #[derive(Deserialize, Serialize)]
 struct Progress {
-    epochs_done: usize,
-    steps_done: usize,
-    #[serde(default)]
-    seconds_done: f64,
-    #[serde(default)]
-    best_test: Option<Best>,
+    epochs: usize,
+    steps: usize,
+    seconds: f64,
+    best: Option<Best>,
 }
 
 impl<E: Engine> State<E> {
@@ -114,17 +115,10 @@ impl<E: Engine> State<E> {
         tracker: Option<&Tracker>,
     ) -> Result<(), Error> {
         let mut about = about.clone();
-        let progress = Progress {
-            epochs_done: self.epoch,
-            steps_done: self.step,
-            seconds_done: self.seconds,
-            best_test: self.best.clone(),
-        };
-        if let (Value::Object(training), Ok(Value::Object(progress))) =
-            (&mut about.training, serde_json::to_value(&progress))
-        {
-            training.extend(progress);
-        }
+        let progress =
+            Progress { epochs: self.epoch, steps: self.step, seconds: self.seconds, best: self.best.clone() };
+        about.training[PROGRESS] = serde_json::to_value(&progress)
+            .map_err(|error| Error::File { path: keep.path.clone(), detail: error.to_string() })?;
         let mut tensors = network.read(engine, &self.weights);
         let params = self.extra.iter().chain(self.memory.iter().flatten());
         for ((name, kind), param) in self.own(network, extra).into_iter().zip(params) {
@@ -155,13 +149,10 @@ impl<E: Engine> State<E> {
         let bytes = read(&keep.path)?;
         let file = File::parse(&keep.path, &bytes)?;
         let mut found = file.about()?.ok_or_else(|| file.error("it is no checkpoint"))?;
-        let progress: Progress = serde_json::from_value(found.training.clone())
-            .map_err(|_| file.error("it is a model, not a checkpoint"))?;
-        if let Some(training) = found.training.as_object_mut() {
-            for key in ["epochs_done", "steps_done", "seconds_done", "best_test"] {
-                training.shift_remove(key);
-            }
-        }
+        let progress = found.training.as_object_mut().and_then(|training| training.shift_remove(PROGRESS));
+        let progress: Progress = progress
+            .and_then(|progress| serde_json::from_value(progress).ok())
+            .ok_or_else(|| file.error("it is a model, not a checkpoint"))?;
         if let Some(what) = difference(about, &found) {
             return Err(Error::OtherTraining { path: keep.path.clone(), what });
         }
@@ -183,8 +174,8 @@ impl<E: Engine> State<E> {
             let json = file.bytes("training.tracker").ok_or_else(|| file.error("it has no tracker"))?;
             *tracker = serde_json::from_slice(json).map_err(|error| file.error(format!("its tracker: {error}")))?;
         }
-        (self.epoch, self.step) = (progress.epochs_done, progress.steps_done);
-        (self.seconds, self.best) = (progress.seconds_done, progress.best_test);
+        (self.epoch, self.step) = (progress.epochs, progress.steps);
+        (self.seconds, self.best) = (progress.seconds, progress.best);
         Ok(true)
     }
 }
