@@ -28,7 +28,10 @@ pub(crate) fn run(options: &[&str]) -> ExitCode {
         .arg(target_dir().join("bench-data"))
         .args(options);
     // In a virtual machine OpenBLAS may take a kernel half as fast, which would flatter us.
-    bench.env("OPENBLAS_CORETYPE", "SkylakeX");
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512f") {
+        bench.env("OPENBLAS_CORETYPE", "SkylakeX");
+    }
     if steps.all_passed() {
         steps.run("bench", &mut bench);
     }

@@ -202,6 +202,60 @@ pub(crate) fn least_both(dots: &[f32], offsets: &[f32], own: f32, least: &mut [f
     of_row
 }
 
+/// The sum of how far `offsets[j] - 2 dots[j]` stay below `reach`; adds each to its own of `sums`.
+pub(crate) fn shortfalls_both(dots: &[f32], offsets: &[f32], reach: f32, sums: &mut [f32]) -> f32 {
+    let mut of_row = 0.0;
+    for ((dot, offset), sum) in dots.iter().zip(offsets).zip(sums) {
+        let shortfall = greater(2.0_f32.mul_add(*dot, -*offset) + reach, 0.0);
+        of_row += shortfall;
+        *sum += shortfall;
+    }
+    of_row
+}
+
+/// Inner products of `x` with the rows named, in any order of summation.
+pub(crate) fn dots_few(x: &[f32], rows: &[f32], which: &[u32], out: &mut [f32]) {
+    for (row, out) in which.iter().zip(out) {
+        let row = &rows[*row as usize * x.len()..][..x.len()];
+        *out = x.iter().zip(row).map(|(x, y)| x * y).sum();
+    }
+}
+
+/// Lower bounds of distances in whole units, at most 65,535: of `sqrt(offsets[j] - 2 dots[j] + own)`, of which a length of 1
+/// has `per_unit`, rounded down by more than all roundings.
+pub(crate) fn floors(dots: &[f32], offsets: &[f32], own: f32, per_unit: f32, out: &mut [u16]) {
+    for ((dot, offset), out) in dots.iter().zip(offsets).zip(out) {
+        *out = floor((-2.0_f32).mul_add(*dot, *offset) + own, per_unit * FLOOR_ROOM);
+    }
+}
+
+/// One of [`floors`]; 0 where it is no number.
+#[inline(always)]
+pub(crate) fn floor(square: f32, per_unit: f32) -> u16 {
+    let units = greater(square, 0.0).sqrt() * per_unit;
+    // In this order NaN stays, and becomes 0.
+    lesser(65_535.0, units) as i32 as u16
+}
+
+/// Less than 1 by more than a root, two products and a conversion round.
+pub(crate) const FLOOR_ROOM: f32 = 1.0 - 8.0 * f32::EPSILON;
+
+/// Lowers each of `floors` by its own of `moved`, and pushes the places of those that are then at most `limit`.
+pub(crate) fn lower_floors(floors: &mut [u16], moved: &[u16], limit: u16, open: &mut Vec<u32>) {
+    for (place, (floor, moved)) in floors.iter_mut().zip(moved).enumerate() {
+        *floor = floor.saturating_sub(*moved);
+        if *floor <= limit {
+            open.push(place as u32);
+        }
+    }
+}
+
+/// The greater; `b` where either is NaN.
+#[inline(always)]
+pub(crate) fn greater(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
 /// The lesser; `b` where either is NaN.
 #[inline(always)]
 pub(crate) fn lesser(a: f32, b: f32) -> f32 {

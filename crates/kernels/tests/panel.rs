@@ -54,12 +54,42 @@ fn check(kernels: Kernels, left: &[f32], rows: Rows<'_>, centers: &[f32], offset
         others.for_each(|center| assert!(truth[center] >= lower, "{what}: {found:?} {center}"));
     }
 
+    if offset.is_none() {
+        let few: Vec<u32> = (0..panel.len() as u32).rev().collect();
+        for (row, truth) in left.chunks_exact(dim).zip(&truth) {
+            let (mut sq_norm, mut near) = ([0.0], vec![0.0; few.len()]);
+            kernels.sq_norms(Rows::from_f32(row, dim), &mut sq_norm);
+            kernels.sq_dists_near(row, sq_norm[0], &panel, &few, &mut near);
+            let error = panel.sq_dist_error(sq_norm[0]);
+            for (center, near) in few.iter().zip(near).filter(|_| error.is_finite()) {
+                let truth = truth[*center as usize];
+                assert!((near - truth).abs() <= error, "{what}: {near} {truth} {error}");
+            }
+        }
+    }
+
+    let stride = panel.len().next_multiple_of(16);
+    let farthest = truth.iter().flatten().copied().fold(0.0, f64::max).sqrt();
+    for most in [300.0, 60_000.0, 200_000.0] {
+        let per_unit = (most / farthest.max(1e-30)) as f32;
+        let (mut floors, mut again) = (vec![7; rows.len() * stride], vec![0; rows.len()]);
+        let scratch = &mut scratch;
+        kernels.assign_floors(rows, None, &panel, per_unit, scratch, &mut nearest, &mut again, &mut floors);
+        assert_eq!(again, assigned, "{what}");
+        for (floors, truth) in floors.chunks_exact(stride).zip(&truth) {
+            for (floor, sq_dist) in floors.iter().zip(truth) {
+                let units = sq_dist.sqrt() * f64::from(per_unit);
+                assert!(f64::from(*floor) <= units, "{what}: {floor} {units}");
+            }
+        }
+    }
+
     check_filter(kernels, rows, &panel, &truth, what);
     check_shrinking(kernels, rows, &panel, &truth, what);
     check_bounds(kernels, rows, &panel, &truth, what);
     check_both(kernels, rows, &panel, &truth, what);
     if offset.is_none() {
-        check_least(kernels, rows, what);
+        check_among(kernels, rows, what);
         check_gains(kernels, left, rows, &panel, &truth, what);
     }
 }
@@ -168,24 +198,88 @@ fn check_gains(kernels: Kernels, left: &[f32], rows: Rows<'_>, panel: &Panel, sq
     }
 }
 
-/// Bounds of the least distances of rows to the others hold.
-fn check_least(kernels: Kernels, rows: Rows<'_>, what: &str) {
+/// Bounds of what distances of rows to each other fall short of a limit by hold.
+fn check_among(kernels: Kernels, rows: Rows<'_>, what: &str) {
     let (n, dim) = (rows.len(), rows.dim());
     let mut wide = vec![0.0; n * dim];
     kernels.widen(rows, &mut wide);
     let panel = Panel::new(kernels, &wide, dim, None);
-    for (first, k) in [(0, 1), (n / 2, 3), (0, n)] {
-        let own = rows.slice(first..n);
-        let mut found = vec![Bounds::ZERO; own.len() * k];
-        kernels.least_others(own, None, &panel, first, k, &mut PanelScratch::default(), &mut found);
-        for (row, found) in (first..n).zip(found.chunks_exact(k)) {
-            let mut truth = vec![0.0; n];
-            kernels.sq_dists(&wide[row * dim..(row + 1) * dim], &wide, &mut truth);
-            truth.remove(row);
-            truth.sort_by(f64::total_cmp);
-            truth.resize(n.max(k), f64::INFINITY);
-            for (bounds, truth) in found.iter().zip(truth) {
-                assert!(bounds.low <= truth && truth <= bounds.high, "{what} {row}: {bounds:?} {truth}");
+    let truth = sq_dists_to_others(kernels, &wide, dim);
+    let mut sq_norms = vec![0.0; n];
+    kernels.sq_norms(rows, &mut sq_norms);
+    let middle = truth.iter().flatten().copied().fold(0.0, f64::max) / 2.0;
+    for limit in [-1.0, 0.0, middle, 3.0 * middle, f64::INFINITY] {
+        let mut found = vec![-1.0; n];
+        kernels.shortfalls(&panel, &sq_norms, limit, &mut PanelScratch::default(), &mut found);
+        for (found, truth) in found.iter().zip(&truth) {
+            let least: f64 = truth.iter().map(|sq_dist| (limit - sq_dist).max(0.0)).sum();
+            assert!(least.is_nan() || *found >= least, "{what} {limit}: {found} {least}");
+        }
+    }
+}
+
+/// Canonical squared distances of each row to the others.
+fn sq_dists_to_others(kernels: Kernels, rows: &[f32], dim: usize) -> Vec<Vec<f64>> {
+    let to_others = |(row, x): (usize, &[f32])| {
+        let mut sq_dists = vec![0.0; rows.len() / dim];
+        kernels.sq_dists(x, rows, &mut sq_dists);
+        sq_dists.remove(row);
+        sq_dists
+    };
+    rows.chunks_exact(dim).enumerate().map(to_others).collect()
+}
+
+/// Where nothing is hostile, lower bounds of distances are within a few units; they are lowered by what centers moved, and
+/// those within reach are named.
+#[test]
+fn floors_are_close_and_are_lowered() {
+    let mut random = Random(11);
+    for (n, dim, k) in [(5, 3, 1), (40, 64, 16), (70, 33, 17), (9, 128, 600)] {
+        let (left, centers) = (random.normals(n * dim), random.normals(k * dim));
+        for kernels in all() {
+            let panel = Panel::new(kernels, &centers, dim, None);
+            let (stride, per_unit) = (k.next_multiple_of(16), 1000.0);
+            let (mut nearest, mut assigned) = (vec![EMPTY; n], vec![0; n]);
+            let mut floors = vec![0; n * stride];
+            let rows = Rows::from_f32(&left, dim);
+            let scratch = &mut PanelScratch::default();
+            kernels.assign_floors(rows, None, &panel, per_unit, scratch, &mut nearest, &mut assigned, &mut floors);
+            let truth = exact(&left, &centers, dim);
+            let moved: Vec<u16> = (0..stride).map(|center| if center == 3 { 60_000 } else { center as u16 }).collect();
+            for (floors, truth) in floors.chunks_exact_mut(stride).zip(&truth) {
+                for (floor, sq_dist) in floors.iter().zip(truth) {
+                    let units = sq_dist.sqrt() * f64::from(per_unit);
+                    assert!((units - 3.0..=units).contains(&f64::from(*floor)), "{floor} {units}");
+                }
+                let before = floors.to_vec();
+                let limit = before[k / 2];
+                let mut open = vec![77];
+                kernels.lower_floors(floors, &moved, limit, &mut open);
+                let lowered: Vec<u16> = before.iter().zip(&moved).map(|(f, moved)| f.saturating_sub(*moved)).collect();
+                assert_eq!(floors, lowered);
+                let within = lowered.iter().enumerate().filter(|(_, floor)| **floor <= limit);
+                assert_eq!(open[1..], within.map(|(place, _)| place as u32).collect::<Vec<u32>>());
+            }
+        }
+    }
+}
+
+/// Where nothing is hostile, bounds of shortfalls are close, over several blocks of the triangle.
+#[test]
+fn bounds_of_shortfalls_are_close() {
+    let mut random = Random(7);
+    for (n, dim) in [(1, 3), (2, 16), (129, 20), (300, 33), (517, 5)] {
+        let values = random.normals(n * dim);
+        for kernels in all() {
+            let panel = Panel::new(kernels, &values, dim, None);
+            let mut sq_norms = vec![0.0; n];
+            kernels.sq_norms(Rows::from_f32(&values, dim), &mut sq_norms);
+            let limit = 1.5 * dim as f64;
+            let mut found = vec![0.0; n];
+            kernels.shortfalls(&panel, &sq_norms, limit, &mut PanelScratch::default(), &mut found);
+            for (found, truth) in found.iter().zip(sq_dists_to_others(kernels, &values, dim)) {
+                let least: f64 = truth.iter().map(|sq_dist| (limit - sq_dist).max(0.0)).sum();
+                assert!(*found >= least && *found <= 1.001 * least + 0.01 * limit, "{n} {dim}: {found} {least}");
             }
         }
     }

@@ -55,6 +55,8 @@ pub struct Clustering {
     pub iterations: usize,
     /// Rows looked at in all iterations; the bounds spared the others.
     pub looked_at: u64,
+    /// Distances to centers worked out for these; the bounds spared the others.
+    pub compared: u64,
 }
 
 /// Clusters where the user names no number: the square root of the rows, at most 1,000. It does not depend on the
@@ -102,15 +104,20 @@ impl KMeans {
     pub fn plan(&self, shape: &Shape) -> Work {
         let (n, d, k) = (shape.n as f64, shape.dim as f64, self.k as f64);
         let sampled = if shape.n > 2 * sample_rows(self.k) { sample_rows(self.k) as f64 / n } else { 0.0 };
-        // As measured: of later iterations the bounds spare most rows.
-        let whole = (self.iterations as f64).min(45.0) + sampled * SAMPLE_ITERATIONS as f64;
+        // As measured: of later iterations the bounds spare most rows, and, with one for each center, most centers.
+        let whole = (self.iterations as f64).min(45.0) + sampled * self.iterations.min(SAMPLE_ITERATIONS) as f64;
+        let compared = if Lloyd::keeps_floors(shape, self.k) {
+            1.0 + sampled + (0.2 + 3.0 / self.k as f64) * whole
+        } else {
+            whole
+        };
         let trials = seeding::trials(self.k) as f64;
         // The view of the sample: what is known of each row, and what drew it.
         let sample = if shape.n > 2 * sample_rows(self.k) { 80 * sample_rows(self.k) as u64 } else { 0 };
         Work {
             passes: 2.0 * whole + 4.0,
             gathered: n * (self.iterations as f64 - whole).clamp(0.0, 30.0) / 20.0 + 8.0 * k * trials,
-            panel_ops: whole * n * d * k + n * d + seeding::panel_ops(shape, self.k),
+            panel_ops: compared * n * d * k + n * d + seeding::panel_ops(shape, self.k),
             canonical_ops: 2.0 * whole * n * d / shape.threads as f64 + k * k * d * trials,
             bytes: seeding::bytes(shape, self.k).max(Lloyd::bytes(shape, self.k) + 4 * shape.n as u64)
                 + sample
@@ -127,8 +134,9 @@ fn iterate(
     ctx: &Context,
 ) -> Result<Clustering, Error> {
     let dim = pool.dim();
-    let still = TOLERANCE * mean_variance(pool, ctx)?;
-    let mut lloyd = Lloyd::new(pool, centers.len() / dim);
+    let variance = mean_variance(pool, ctx)?;
+    let still = TOLERANCE * variance;
+    let mut lloyd = Lloyd::new(pool, centers.len() / dim, (variance * dim as f64).sqrt(), ctx);
     let mut moved = vec![0.0; centers.len() / dim];
     let mut iterations = 0;
     let mut is_last = false;
@@ -155,7 +163,7 @@ fn iterate(
         is_last = total <= still;
     }
     let (assignment, sizes) = (lloyd.assignment(), lloyd.counts);
-    Ok(Clustering { centers, assignment, sizes, iterations, looked_at: lloyd.looked_at })
+    Ok(Clustering { centers, assignment, sizes, iterations, looked_at: lloyd.looked_at, compared: lloyd.compared })
 }
 
 impl Clustering {

@@ -432,3 +432,99 @@ pub(super) fn least_both(dots: &[f32], offsets: &[f32], own: f32, least: &mut [f
     }
     of_row.into_iter().fold(f32::INFINITY, scalar::lesser)
 }
+
+/// See [`scalar::shortfalls_both`].
+#[inline(always)]
+pub(super) fn shortfalls_both(dots: &[f32], offsets: &[f32], reach: f32, sums: &mut [f32]) -> f32 {
+    let mut of_row = [0.0; LANES];
+    let groups = dots.as_chunks::<LANES>().0.iter().zip(offsets.as_chunks::<LANES>().0);
+    for ((dots, offsets), sums) in groups.zip(sums.as_chunks_mut::<LANES>().0) {
+        for lane in 0..LANES {
+            let shortfall = scalar::greater(2.0_f32.mul_add(dots[lane], -offsets[lane]) + reach, 0.0);
+            of_row[lane] += shortfall;
+            sums[lane] += shortfall;
+        }
+    }
+    of_row.into_iter().sum()
+}
+
+/// See [`scalar::floors`].
+#[inline(always)]
+pub(super) fn floors(dots: &[f32], offsets: &[f32], own: f32, per_unit: f32, out: &mut [u16]) {
+    let per_unit = per_unit * scalar::FLOOR_ROOM;
+    let groups = dots.as_chunks::<LANES>().0.iter().zip(offsets.as_chunks::<LANES>().0);
+    for ((dots, offsets), out) in groups.zip(out.as_chunks_mut::<LANES>().0) {
+        for lane in 0..LANES {
+            out[lane] = scalar::floor((-2.0_f32).mul_add(dots[lane], offsets[lane]) + own, per_unit);
+        }
+    }
+}
+
+/// See [`scalar::dots_few`].
+#[inline(always)]
+pub(super) unsafe fn dots_few<V: Vector>(x: &[f32], rows: &[f32], which: &[u32], out: &mut [f32]) {
+    let dim = x.len();
+    let of = |row: u32| rows[row as usize * dim..][..dim].as_ptr();
+    let (fours, rest) = which.as_chunks::<4>();
+    let (out_fours, out_rest) = out[..which.len()].as_chunks_mut::<4>();
+    for (which, out) in fours.iter().zip(out_fours) {
+        // SAFETY: every row has `dim` values, by its slice.
+        *out = unsafe { dots_of::<V, 4, 1>(x, which.map(of), dim) };
+    }
+    // SAFETY: as above.
+    unsafe {
+        match *rest {
+            [a, b, c] => out_rest.copy_from_slice(&dots_of::<V, 3, 1>(x, [of(a), of(b), of(c)], dim)),
+            [a, b] => out_rest.copy_from_slice(&dots_of::<V, 2, 2>(x, [of(a), of(b)], dim)),
+            [a] => out_rest.copy_from_slice(&dots_of::<V, 1, 4>(x, [of(a)], dim)),
+            _ => {}
+        }
+    }
+}
+
+/// Inner products of `x` with `N` rows of `dim` values, each in `P` independent parts: enough sums to hide their latency.
+#[inline(always)]
+unsafe fn dots_of<V: Vector, const N: usize, const P: usize>(x: &[f32], rows: [*const f32; N], dim: usize) -> [f32; N] {
+    // SAFETY: the offsets stay below `dim`, of which `x` and the rows have as many values.
+    unsafe {
+        let mut sums = [[V::splat_f32(0.0); P]; N];
+        let mut i = 0;
+        while i + P * LANES <= dim {
+            for part in 0..P {
+                let at = i + part * LANES;
+                let at_x = V::load_f32(x.as_ptr().add(at));
+                for (row, sums) in rows.iter().zip(&mut sums) {
+                    sums[part] = V::mul_add_f32(at_x, V::load_f32(row.add(at)), sums[part]);
+                }
+            }
+            i += P * LANES;
+        }
+        while i < dim {
+            let len = (dim - i).min(LANES);
+            let load = |from: *const f32| if len == LANES { V::load_f32(from) } else { V::load_f32_part(from, len) };
+            let at_x = load(x.as_ptr().add(i));
+            for (row, sums) in rows.iter().zip(&mut sums) {
+                sums[0] = V::mul_add_f32(at_x, load(row.add(i)), sums[0]);
+            }
+            i += len;
+        }
+        let mut totals = [0.0; N];
+        for (total, sums) in totals.iter_mut().zip(sums) {
+            let mut sum = sums[0];
+            for part in &sums[1..] {
+                sum = V::add_f32(sum, *part);
+            }
+            let mut lanes = [0.0; LANES];
+            V::store_f32(lanes.as_mut_ptr(), sum);
+            let mut half = LANES / 2;
+            while half > 0 {
+                for lane in 0..half {
+                    lanes[lane] += lanes[lane + half];
+                }
+                half /= 2;
+            }
+            *total = lanes[0];
+        }
+        totals
+    }
+}

@@ -73,8 +73,27 @@ verbs! {
     units_above(units: &[u16], levels: &[u16]) -> u64;
     units_above_weighted(units: &[u16], levels: &[u16], weights: &[u16]) -> u64;
     least_both(dots: &[f32], offsets: &[f32], own: f32, least: &mut [f32]) -> f32;
+    dots_few(x: &[f32], rows: &[f32], which: &[u32], out: &mut [f32]);
+    floors(dots: &[f32], offsets: &[f32], own: f32, per_unit: f32, out: &mut [u16]);
+    lower_floors(floors: &mut [u16], moved: &[u16], limit: u16, open: &mut Vec<u32>);
+    shortfalls_both(dots: &[f32], offsets: &[f32], reach: f32, sums: &mut [f32]) -> f32;
     class_dots_f32(of: linear::Rows<'_, f32>, weights: &[f32], out: &mut [f32]);
     class_dots_f64(of: linear::Rows<'_, f64>, weights: &[f64], out: &mut [f64]);
     class_sums_f32(of: linear::Sums<'_, f32>, out: &mut [f32]);
     class_sums_f64(of: linear::Sums<'_, f64>, out: &mut [f64]);
 }
+
+/// Begins to load values that are needed soon.
+pub(crate) fn prefetch(values: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in values.chunks(LINE_VALUES) {
+        // SAFETY: a prefetch reads nothing; every x86-64 processor has it.
+        unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
+}
+
+/// Values of a cache line.
+#[cfg(target_arch = "x86_64")]
+const LINE_VALUES: usize = 16;

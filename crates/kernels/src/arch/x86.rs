@@ -155,6 +155,44 @@ macro_rules! wrappers {
             }
 
             #[target_feature(enable = $features)]
+            pub(in crate::arch) fn dots_few(x: &[f32], rows: &[f32], which: &[u32], out: &mut [f32]) {
+                // SAFETY: see above.
+                unsafe { generic::dots_few::<V>(x, rows, which, out) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in crate::arch) fn floors(dots: &[f32], offsets: &[f32], own: f32, per_unit: f32, out: &mut [u16]) {
+                generic::floors(dots, offsets, own, per_unit, out)
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in crate::arch) fn lower_floors(floors: &mut [u16], moved: &[u16], limit: u16, open: &mut Vec<u32>) {
+                // SAFETY: both have AVX2, and each array holds sixteen values. (The compiler makes sixteen comparisons
+                // of what would be one.)
+                unsafe {
+                    let limit = _mm256_set1_epi16(limit as i16);
+                    let groups = floors.as_chunks_mut::<LANES>().0.iter_mut().zip(moved.as_chunks::<LANES>().0);
+                    for (group, (floors, moved)) in groups.enumerate() {
+                        let moved = _mm256_loadu_si256(moved.as_ptr().cast());
+                        let lowered = _mm256_subs_epu16(_mm256_loadu_si256(floors.as_ptr().cast()), moved);
+                        _mm256_storeu_si256(floors.as_mut_ptr().cast(), lowered);
+                        let within = _mm256_cmpeq_epi16(_mm256_subs_epu16(lowered, limit), _mm256_setzero_si256());
+                        // Two bits for each lane, of which one is enough.
+                        let mut mask = _mm256_movemask_epi8(within) as u32 & 0x5555_5555;
+                        while mask != 0 {
+                            open.push((group * LANES) as u32 + mask.trailing_zeros() / 2);
+                            mask &= mask - 1;
+                        }
+                    }
+                }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(in crate::arch) fn shortfalls_both(dots: &[f32], offsets: &[f32], reach: f32, sums: &mut [f32]) -> f32 {
+                generic::shortfalls_both(dots, offsets, reach, sums)
+            }
+
+            #[target_feature(enable = $features)]
             pub(in crate::arch) fn class_dots_f32(of: linear::Rows<'_, f32>, weights: &[f32], out: &mut [f32]) {
                 linear::dots(of, weights, out)
             }

@@ -4,6 +4,7 @@ use super::tiles::{PanelScratch, Right, padded_len};
 use super::{LARGE, MAX_DIM, U, f64_error, round_down, underflow};
 use crate::scalar::TwoLeast;
 use crate::{Kernels, LANES, Rows, arch, dot_error};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Centers `(k, d)`, prepared for the verbs that compare rows with all of them.
@@ -70,21 +71,24 @@ impl Nearest {
 }
 
 impl Panel {
-    /// Prepares `centers` `(k, d)`, `k >= 1`; `offset` `(d,)` is subtracted from centers and rows alike.
+    /// Prepares `centers` `(k, d)`, `k >= 1`; `offset` `(d,)` is subtracted from centers and rows alike. Centers given as a
+    /// `Vec` are not copied.
     ///
     /// # Panics
     /// If the lengths do not fit, `d` is 0 or above 2^20, or there are more than 2^32 - 1 centers.
-    pub fn new(kernels: Kernels, centers: &[f32], dim: usize, offset: Option<&[f32]>) -> Panel {
+    pub fn new<'c>(kernels: Kernels, centers: impl Into<Cow<'c, [f32]>>, dim: usize, offset: Option<&[f32]>) -> Panel {
         assert!((1..=MAX_DIM).contains(&dim), "dimension from 1 to {MAX_DIM}, got {dim}");
-        let rows = Rows::from_f32(centers, dim);
-        assert!((1..u32::MAX as usize).contains(&rows.len()), "centers counted by a u32, at least one");
-        let mut values = centers.to_vec();
+        let mut values = centers.into().into_owned();
+        let n_centers = Rows::from_f32(&values, dim).len();
+        assert!((1..u32::MAX as usize).contains(&n_centers), "centers counted by a u32, at least one");
         let mut error = 1.0001 * dot_error(dim) + f64_error(dim);
-        if let Some(offset) = offset {
-            kernels.widen_offset(rows, offset, &mut values);
+        let given = offset.map(|offset| {
+            let given = values.clone();
+            kernels.widen_offset(Rows::from_f32(&given, dim), offset, &mut values);
             error += 4.2 * U;
-        }
-        let mut sq_norms = vec![0.0; rows.len()];
+            given
+        });
+        let mut sq_norms = vec![0.0; n_centers];
         kernels.sq_norms_f32(&values, dim, &mut sq_norms);
         let padded = |of: &dyn Fn(f64) -> f32| {
             let mut out: Vec<f32> = sq_norms.iter().map(|n| of(*n)).collect();
@@ -97,7 +101,7 @@ impl Panel {
             is_open: sq_norms.iter().map(|n| is_open(*n)).collect(),
             max_sq_norm: sq_norms.iter().copied().fold(0.0, f64::max),
             error,
-            given: offset.map(|_| centers.to_vec()),
+            given,
             right: Right { values, dim, offset: offset.map(<[f32]>::to_vec) },
         }
     }
@@ -120,6 +124,11 @@ impl Panel {
     /// The centers as given, `(k, d)`.
     pub fn centers(&self) -> &[f32] {
         self.given.as_deref().unwrap_or(&self.right.values)
+    }
+
+    /// The centers as given, to be used again.
+    pub fn into_centers(self) -> Vec<f32> {
+        self.given.unwrap_or(self.right.values)
     }
 
     /// Center `index` as given.
@@ -202,11 +211,25 @@ impl Kernels {
         scratch: &mut PanelScratch,
         out: &mut [Nearest],
     ) {
+        self.nearest_each(rows, row_sq_norms, panel, scratch, out, |_, _, _, _| ());
+    }
+
+    /// As [`nearest`](Self::nearest), with the products for `each` as in [`assign_each`](Self::assign_each).
+    fn nearest_each(
+        self,
+        rows: Rows<'_>,
+        row_sq_norms: Option<&[f64]>,
+        panel: &Panel,
+        scratch: &mut PanelScratch,
+        out: &mut [Nearest],
+        mut each: impl FnMut(usize, f64, Range<usize>, &[f32]),
+    ) {
         assert_eq!(rows.len(), out.len(), "one output per row");
         out.fill(Nearest::NONE);
         self.for_tiles(rows, row_sq_norms, &panel.right, scratch, |tile| {
             let near = &panel.near[tile.padded_columns()];
             for (row, sq_norm, dots) in tile.iter() {
+                each(row, sq_norm, tile.padded_columns(), dots);
                 out[row].merge(arch::two_least(self, dots, near), tile.columns.start, sq_norm);
                 out[row].error = panel.nearest_error(sq_norm);
             }
@@ -244,8 +267,80 @@ impl Kernels {
         nearest: &mut [Nearest],
         out: &mut [u32],
     ) {
+        self.assign_each(rows, row_sq_norms, panel, scratch, nearest, out, |_, _, _, _| ());
+    }
+
+    /// As [`assign_nearest`](Self::assign_nearest), and lower bounds of the distances of each row to all centers into
+    /// `floors` `(n, k rounded up to whole lanes)`: whole numbers of units, of which a length of 1 has `per_unit`. 65,535
+    /// stands for all beyond; 0 says nothing.
+    #[allow(clippy::too_many_arguments)] // as its kin
+    pub fn assign_floors(
+        self,
+        rows: Rows<'_>,
+        row_sq_norms: Option<&[f64]>,
+        panel: &Panel,
+        per_unit: f32,
+        scratch: &mut PanelScratch,
+        nearest: &mut [Nearest],
+        out: &mut [u32],
+        floors: &mut [u16],
+    ) {
+        let stride = padded_len(panel.len());
+        assert_eq!(floors.len(), rows.len() * stride, "whole lanes per row");
+        self.assign_each(rows, row_sq_norms, panel, scratch, nearest, out, |row, sq_norm, columns, dots| {
+            let floors = &mut floors[row * stride..(row + 1) * stride][columns.clone()];
+            if is_open(sq_norm) || is_open(panel.max_sq_norm) {
+                floors.fill(0);
+            } else {
+                // The bound covers what this rounds.
+                let own = (sq_norm - panel.sq_dist_error(sq_norm)) as f32;
+                arch::floors(self, dots, &panel.near[columns], own, per_unit, floors);
+            }
+        });
+    }
+
+    /// Approximate squared distances of one row `x` `(d,)` to the centers named, into `out`: each within
+    /// [`Panel::sq_dist_error`] of the true (and the canonical) one. `sq_norm` is the canonical squared norm of `x`. The
+    /// panel must have no offset.
+    pub fn sq_dists_near(self, x: &[f32], sq_norm: f64, panel: &Panel, which: &[u32], out: &mut [f64]) {
+        assert!(panel.right.offset.is_none() && x.len() == panel.dim(), "rows and panel of one dimension, no offset");
+        assert_eq!(which.len(), out.len(), "one output per center");
+        let mut dots = [0.0; 4 * LANES];
+        for (which, out) in which.chunks(dots.len()).zip(out.chunks_mut(dots.len())) {
+            let dots = &mut dots[..which.len()];
+            arch::dots_few(self, x, &panel.right.values, which, dots);
+            for ((center, dot), out) in which.iter().zip(dots).zip(out) {
+                *out = sq_norm + f64::from(panel.near[*center as usize]) - 2.0 * f64::from(*dot);
+            }
+        }
+    }
+
+    /// Begins to load the values of a row that is needed soon. It changes nothing.
+    pub fn prefetch(self, x: &[f32]) {
+        arch::prefetch(x);
+    }
+
+    /// Lowers the [floors](Self::assign_floors) of one row, `(k rounded up to whole lanes,)`, by how far centers have
+    /// moved, and adds to `open` the places of those that are at most `limit` then, ascending; padding may be among them.
+    pub fn lower_floors(self, floors: &mut [u16], moved: &[u16], limit: u16, open: &mut Vec<u32>) {
+        assert!(floors.len() == moved.len() && floors.len().is_multiple_of(LANES), "whole lanes");
+        arch::lower_floors(self, floors, moved, limit, open);
+    }
+
+    /// Assigns every row, and hands each row's products to `each(row, squared norm, padded columns, products)`.
+    #[allow(clippy::too_many_arguments)] // as its kin
+    fn assign_each(
+        self,
+        rows: Rows<'_>,
+        row_sq_norms: Option<&[f64]>,
+        panel: &Panel,
+        scratch: &mut PanelScratch,
+        nearest: &mut [Nearest],
+        out: &mut [u32],
+        each: impl FnMut(usize, f64, Range<usize>, &[f32]),
+    ) {
         assert_eq!(rows.len(), out.len(), "one output per row");
-        self.nearest(rows, row_sq_norms, panel, scratch, nearest);
+        self.nearest_each(rows, row_sq_norms, panel, scratch, nearest, each);
         let mut doubtful = Vec::new();
         for (row, nearest) in nearest.iter().enumerate() {
             out[row] = nearest.index;

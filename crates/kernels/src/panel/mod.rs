@@ -24,11 +24,11 @@
 //! None of this holds where a product could overflow. By Cauchy-Schwarz no partial sum exceeds `X C`, so pairs with
 //! `X^2` and `C^2` up to [`LARGE`] are safe; all others are *open*: their bound says nothing, and they are visited.
 
+mod among;
 mod both;
 mod centers;
 mod coarse;
 mod gains;
-mod least;
 mod pairs;
 mod tiles;
 mod units;

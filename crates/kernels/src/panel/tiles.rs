@@ -40,6 +40,23 @@ impl Right {
     pub(super) fn len(&self) -> usize {
         self.values.len() / self.dim
     }
+
+    /// Just these of its vectors.
+    pub(super) fn part(&self, columns: Range<usize>) -> RightPart<'_> {
+        RightPart { right: self, columns }
+    }
+}
+
+/// Some vectors of a panel, one after the other.
+pub(super) struct RightPart<'a> {
+    right: &'a Right,
+    columns: Range<usize>,
+}
+
+impl<'a> From<&'a Right> for RightPart<'a> {
+    fn from(right: &'a Right) -> Self {
+        right.part(0..right.len())
+    }
 }
 
 /// `len` rounded up to whole lanes.
@@ -80,6 +97,11 @@ impl PanelScratch {
         let columns = 4 * padded_len(k.min(BLOCK)) as u64;
         rows * (4 * dim as u64 + columns + 8) + columns * dim as u64
     }
+
+    /// The most bytes it holds after calls of [`Kernels::shortfalls`] with at most `k` vectors of `dim` values.
+    pub fn bytes_among(k: usize, dim: usize) -> u64 {
+        PanelScratch::bytes(k, super::among::MOST_AT_ONCE, dim)
+    }
 }
 
 /// The first `len` values of `buffer`, contents unspecified; grows it by no more than that takes.
@@ -97,23 +119,24 @@ fn tile_rows(dim: usize) -> usize {
 }
 
 impl Kernels {
-    /// Multiplies all rows with all of `right`. For each row the blocks come in ascending order.
+    /// Multiplies all rows with all of `right`, or a part of it. For each row the blocks come in ascending order.
     ///
     /// `row_sq_norms`: canonical squared norms of the rows less the offset; computed here where absent.
-    pub(super) fn for_tiles(
+    pub(super) fn for_tiles<'r>(
         self,
         rows: Rows<'_>,
         row_sq_norms: Option<&[f64]>,
-        right: &Right,
+        right: impl Into<RightPart<'r>>,
         scratch: &mut PanelScratch,
         mut visit: impl FnMut(Tile<'_>),
     ) {
+        let RightPart { right, columns: all } = right.into();
         let dim = right.dim;
         assert_eq!(rows.dim(), dim, "rows and panel of one dimension");
         assert!(row_sq_norms.is_none_or(|norms| norms.len() == rows.len()), "one norm per row");
         let PanelScratch { left, packed, dots, sq_norms } = scratch;
         let at_once = tile_rows(dim);
-        let (is_one_block, strip) = (right.len() <= BLOCK, arch::strip());
+        let (is_one_block, strip) = (all.len() <= BLOCK, arch::strip());
         for start in (0..rows.len()).step_by(at_once) {
             let range = start..(start + at_once).min(rows.len());
             let left = self.converted(rows.slice(range.clone()), right.offset.as_deref(), left);
@@ -125,8 +148,8 @@ impl Kernels {
                     sq_norms
                 }
             };
-            for first in (0..right.len()).step_by(BLOCK) {
-                let columns = first..(first + BLOCK).min(right.len());
+            for first in all.clone().step_by(BLOCK) {
+                let columns = first..(first + BLOCK).min(all.end);
                 if start == 0 || !is_one_block {
                     arch::pack(&right.values[columns.start * dim..columns.end * dim], dim, strip, packed);
                 }
@@ -180,7 +203,7 @@ mod tests {
     fn scratch_holds_no_more_than_it_says() {
         let kernels = Kernels::new(Isa::Scalar).expect("always there");
         for (n, k, dim) in [(1_usize, 1, 1), (100, 17, 5), (1500, 3, 2), (20, 600, 3)] {
-            let (mut scratch, panel) = (PanelScratch::default(), Panel::new(kernels, &vec![1.0; k * dim], dim, None));
+            let (mut scratch, panel) = (PanelScratch::default(), Panel::new(kernels, vec![1.0; k * dim], dim, None));
             for n in [n.div_ceil(3), n.div_ceil(2), n] {
                 let block = Block::F16(vec![f16::ONE; n * dim]);
                 kernels.assign(block.rows(dim), None, &panel, &mut scratch, &mut vec![0; n]);

@@ -3,7 +3,7 @@
 //! draws are exact all the same, and no pass per center is needed.
 
 use subsel_formats::MemorySource;
-use subsel_kernels::{Block, Panel, PanelScratch};
+use subsel_kernels::{Block, Panel, Values};
 
 use crate::Error;
 use crate::context::Context;
@@ -45,8 +45,7 @@ pub(super) fn panel_ops(shape: &Shape, k: usize) -> f64 {
 
 pub(super) fn bytes(shape: &Shape, k: usize) -> u64 {
     let sample = if trials(k) == 1 { 0 } else { shape.n.min(SAMPLE) };
-    let scratch = PanelScratch::bytes(shape.block_rows.min(sample), trials(k) + 1, shape.dim) * shape.threads as u64;
-    Nearest::bytes(shape, k) + Drawn::bytes(shape.n) + (sample * (4 * shape.dim + 40)) as u64 + scratch
+    Nearest::bytes(shape, k) + Drawn::bytes(shape.n) + (sample * (4 * shape.dim + 40)) as u64
 }
 
 fn seed_lazily(pool: &CheckedPool<'_>, k: usize, first: usize, draws: Draws, ctx: &Context) -> Result<Vec<f32>, Error> {
@@ -72,8 +71,7 @@ struct Potentials {
 /// Buffers of one worker.
 #[derive(Default)]
 struct Worker {
-    scratch: PanelScratch,
-    limits: Vec<f64>,
+    near: Vec<f64>,
     wide: Vec<f32>,
 }
 
@@ -100,7 +98,7 @@ impl Potentials {
     /// Accounts for the latest center, and tells by how much each of `tried` `(t, d)` would lower the sum of all
     /// squared distances.
     fn gains(&mut self, latest: &[f32], tried: &[f32], ctx: &Context) -> Result<Vec<f64>, Error> {
-        let panel = Panel::new(ctx.kernels(), &[latest, tried].concat(), latest.len(), None);
+        let panel = Panel::new(ctx.kernels(), [latest, tried].concat(), latest.len(), None);
         let mut gains = vec![0.0; panel.len()];
         let sq_norms = &self.sq_norms;
         let step = |worker: &mut Worker, folded: Option<Vec<f64>>, block: BlockAt<'_>, sq_dists: &mut [f64]| {
@@ -118,8 +116,8 @@ impl Potentials {
 }
 
 impl Worker {
-    /// Row 0 of `panel` lowers `sq_dists`; what the others would lower them by goes to `gains`. The panel is one block
-    /// of products, so rows are visited in order and the sums do not depend on tiling.
+    /// Row 0 of `panel` lowers `sq_dists`; what the others would lower them by goes to `gains`, row by row, so that the
+    /// sums do not depend on blocks. For so few columns a matrix product is slower than row by row.
     fn compare(
         &mut self,
         ctx: &Context,
@@ -129,35 +127,32 @@ impl Worker {
         sq_dists: &mut [f64],
         gains: &mut [f64],
     ) {
-        let kernels = ctx.kernels();
-        self.wide.resize(panel.dim(), 0.0);
-        self.limits.clear();
-        self.limits.extend_from_slice(sq_dists);
-        let (wide, mut widened) = (&mut self.wide, None);
-        kernels.candidates_shrinking(
-            block.rows,
-            Some(sq_norms),
-            panel,
-            &mut self.limits,
-            &mut self.scratch,
-            |row, center, limit| {
-                if widened != Some(row) {
-                    kernels.widen(block.rows.slice(row..row + 1), wide);
-                    widened = Some(row);
+        let (kernels, dim) = (ctx.kernels(), panel.dim());
+        let all: Vec<u32> = (0..panel.len() as u32).collect();
+        self.near.resize(all.len(), 0.0);
+        let values = match block.rows.values() {
+            Values::F32(values) => values,
+            _ => {
+                self.wide.resize(block.rows.len() * dim, 0.0);
+                kernels.widen(block.rows, &mut self.wide);
+                &self.wide
+            }
+        };
+        for ((x, sq_norm), limit) in values.chunks_exact(dim).zip(sq_norms).zip(sq_dists) {
+            kernels.sq_dists_near(x, *sq_norm, panel, &all, &mut self.near);
+            let error = panel.sq_dist_error(*sq_norm);
+            for (center, near) in self.near.iter().enumerate() {
+                // Written so that NaN may be below.
+                if near - error >= *limit {
+                    continue;
                 }
-                match kernels.sq_dist_below(wide, panel.center(center), limit) {
-                    Some(sq_dist) if center == 0 => {
-                        sq_dists[row] = sq_dist;
-                        sq_dist
-                    }
-                    Some(sq_dist) => {
-                        gains[center] += limit - sq_dist;
-                        limit
-                    }
-                    None => limit,
+                match kernels.sq_dist_below(x, panel.center(center), *limit) {
+                    Some(sq_dist) if center == 0 => *limit = sq_dist,
+                    Some(sq_dist) => gains[center] += *limit - sq_dist,
+                    None => {}
                 }
-            },
-        );
+            }
+        }
     }
 }
 

@@ -1,10 +1,20 @@
 use super::*;
 use crate::context::Settings;
 use crate::pool::Pool;
-use crate::testing::{LinePool, line_pool, mixture_pool};
+use crate::testing::{LinePool, line_pool, matrix_pool, mixture_pool};
 
+/// A clustering and its inertia: the same with bounds for each center (where these are kept at all) and with one.
 fn cluster(pool: &LinePool, k: usize, iterations: usize, seed: u64) -> (Clustering, f64) {
-    let settings = Settings { seed, threads: Some(2), ..Settings::default() };
+    let with_room = cluster_within(crate::context::CACHE_BYTES, pool, k, iterations, seed);
+    let without = cluster_within(0, pool, k, iterations, seed);
+    assert_eq!(with_room.0.assignment, without.0.assignment);
+    assert_eq!(with_room.0.centers, without.0.centers);
+    assert_eq!((with_room.0.iterations, with_room.1), (without.0.iterations, without.1));
+    with_room
+}
+
+fn cluster_within(cache_bytes: u64, pool: &LinePool, k: usize, iterations: usize, seed: u64) -> (Clustering, f64) {
+    let settings = Settings { seed, threads: Some(2), cache_bytes: Some(cache_bytes), ..Settings::default() };
     let mut ctx = Context::new(&settings).unwrap_or_else(|error| panic!("{error}"));
     let pool: Pool<'_> = pool.pool();
     let checked = CheckedPool::new(&pool, &mut ctx).unwrap_or_else(|error| panic!("{error}"));
@@ -103,11 +113,38 @@ fn bounds_spare_rows_of_a_large_pool_and_change_nothing() {
 }
 
 #[test]
+fn bounds_for_each_center_change_nothing_on_hostile_rows() {
+    let mut values = crate::testing::values_of(&mixture_pool(6000, 7, 9));
+    // Equal rows, rows far from all others, zero rows, and all of it far from zero.
+    values.copy_within(0..700 * 7, 2000 * 7);
+    values[14_000..14_070].iter_mut().for_each(|v| *v *= 1e4);
+    values[21_000..21_700].fill(0.0);
+    let far: Vec<f32> = values.iter().map(|v| v + 3e4).collect();
+    let small: Vec<f32> = values.iter().map(|v| v * 1e-25).collect();
+    let mut open = values.clone();
+    open[77] = 1e25;
+    for values in [values, far, small, open] {
+        for k in [17, 60, 300] {
+            cluster(&matrix_pool(values.clone(), 7), k, 25, 4);
+        }
+    }
+}
+
+#[test]
+fn bounds_for_each_center_spare_distances() {
+    let pool = mixture_pool(20_000, 24, 5);
+    let (with_room, _) = cluster_within(crate::context::CACHE_BYTES, &pool, 64, 30, 2);
+    let (without, _) = cluster_within(0, &pool, 64, 30, 2);
+    assert_eq!(with_room.assignment, without.assignment);
+    assert!(2 * with_room.compared < without.compared, "{} of {}", with_room.compared, without.compared);
+}
+
+#[test]
 fn rows_that_came_and_went_leave_nothing_in_the_sums() {
     let pool = line_pool(&[1.0, 2.0, 3.0, 3e20, 5.0]);
     let mut ctx = Context::new(&Settings::default()).unwrap_or_else(|error| panic!("{error}"));
     let checked = CheckedPool::new(&pool.pool(), &mut ctx).unwrap_or_else(|error| panic!("{error}"));
-    let mut lloyd = Lloyd::new(&checked, 2);
+    let mut lloyd = Lloyd::new(&checked, 2, 1.0, &ctx);
     let mut old = [-1e19_f32, 2.0];
     // The far row joins cluster 1, leaves it for 0, and comes back.
     for (centers, sums, counts) in [

@@ -1,11 +1,12 @@
 //! TypiClust: one dense row per cluster.
 
 use std::cmp::Reverse;
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use subsel_kernels::{Block, Bounds, Panel, PanelScratch, Rows};
+use subsel_kernels::{Block, Kernels, Panel, PanelScratch, Rows};
 
 use crate::Error;
 use crate::clustering::KMeans;
@@ -67,6 +68,25 @@ impl Distance {
             Distance::Euclidean => sq_dists.iter().map(|sq| sq.sqrt()).sum(),
         };
         sum / sq_dists.len() as f64
+    }
+
+    /// The square of such a mean.
+    fn square(self, mean: f64) -> f64 {
+        match self {
+            Distance::Squared => mean,
+            Distance::Euclidean => mean * mean,
+        }
+    }
+
+    /// What the mean of `k` distances is at least, if their squares are below `limit` by at most `shortfall` in all.
+    fn least_mean(self, k: usize, limit: f64, shortfall: f64) -> f64 {
+        let squared = (limit - shortfall / k as f64).max(0.0);
+        match self {
+            _ if squared == 0.0 => 0.0,
+            Distance::Squared => squared,
+            // Below the limit the root lies above its chord from 0.
+            Distance::Euclidean => squared / limit.sqrt(),
+        }
     }
 }
 
@@ -185,12 +205,13 @@ impl Selector for TypiClust {
         let neighbors = if largest > CHUNK_ROWS {
             knn_plan(&Shape { n: largest, ..*shape }, k)
         } else {
-            let rows = (largest * (8 * shape.dim + 20 * k + 32)) as u64;
+            let rows = (largest * (8 * shape.dim + 80)) as u64;
             Work {
                 passes: 1.0,
-                panel_ops: (largest * largest * shape.dim) as f64,
+                // Each pair once; probes and contenders with all.
+                panel_ops: (0.5 * (largest + 128) as f64 + 4.0 * PROBES as f64) * (largest * shape.dim) as f64,
                 canonical_ops: (largest * shape.dim * 8) as f64,
-                bytes: rows + PanelScratch::bytes(largest, largest, shape.dim),
+                bytes: rows + PanelScratch::bytes_among(largest, shape.dim),
                 ..Work::default()
             }
         };
@@ -277,6 +298,7 @@ impl TypiClust {
         ctx: &Context,
         picks: &mut Vec<Pick>,
     ) -> Result<(), Error> {
+        let spare = Mutex::new(Vec::new());
         loop {
             clusters.retain(|cluster| !cluster.left.is_empty());
             let rest = (budget - picks.len()).min(clusters.len());
@@ -288,12 +310,12 @@ impl TypiClust {
             let lap = &clusters[..rest];
             let mut found: Vec<Option<Typical>> = vec![None; rest];
             for (cluster, found) in lap.iter().zip(&mut found).filter(|(cluster, _)| is_large(cluster)) {
-                *found = Some(self.most_typical(unit, &cluster.left, ctx)?);
+                *found = Some(self.most_typical(unit, &cluster.left, &spare, ctx)?);
             }
             ctx.threads().install(|| {
                 lap.par_iter().zip(&mut found).with_max_len(1).filter(|(cluster, _)| !is_large(cluster)).try_for_each(
                     |(cluster, found)| {
-                        *found = Some(self.most_typical(unit, &cluster.left, ctx)?);
+                        *found = Some(self.most_typical(unit, &cluster.left, &spare, ctx)?);
                         Ok::<(), Error>(())
                     },
                 )
@@ -312,7 +334,13 @@ impl TypiClust {
     }
 
     /// The most typical of some rows.
-    fn most_typical(&self, unit: &CheckedPool<'_>, rows: &[usize], ctx: &Context) -> Result<Typical, Error> {
+    fn most_typical(
+        &self,
+        unit: &CheckedPool<'_>,
+        rows: &[usize],
+        spare: &Mutex<Vec<Buffers>>,
+        ctx: &Context,
+    ) -> Result<Typical, Error> {
         let k = MOST_NEIGHBORS.min(rows.len() / 2);
         if k == 0 {
             return Ok(Typical { at: 0, typicality: 0.0, neighbors: 0, distance: 0.0 });
@@ -324,26 +352,20 @@ impl TypiClust {
         }
         // Bounds show which few rows the most typical is among.
         ctx.go_on()?;
-        let (mut block, mut wide) = (Block::default(), Vec::new());
-        unit.gather_f32(ctx, rows, &mut block, &mut wide)?;
-        drop(block);
-        let (kernels, dim) = (ctx.kernels(), unit.dim());
-        let sq_norms: Vec<f64> = rows.iter().map(|row| unit.sq_norms()[*row]).collect();
-        let mut bounds = vec![Bounds::ZERO; rows.len() * k];
-        let panel = Panel::new(kernels, &wide, dim, None);
-        drop(wide);
-        let values = Rows::from_f32(panel.centers(), dim);
-        kernels.least_others(values, Some(&sq_norms), &panel, 0, k, &mut PanelScratch::default(), &mut bounds);
-        let mean = |of: fn(&Bounds) -> f64, bounds: &[Bounds]| {
-            self.distance.mean(&bounds.iter().map(of).collect::<Vec<f64>>())
+        let mut buffers = spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        unit.gather_f32(ctx, rows, &mut buffers.stored, &mut buffers.values)?;
+        let (kernels, values) = (ctx.kernels(), std::mem::take(&mut buffers.values));
+        let cluster = Crowd {
+            distance: self.distance,
+            k,
+            kernels,
+            sq_norms: rows.iter().map(|row| unit.sq_norms()[*row]).collect(),
+            panel: Panel::new(kernels, values, unit.dim(), None),
         };
-        // With room for rounding, and for what counts as equal.
-        let nearest = bounds.chunks_exact(k).map(|bounds| mean(|b| b.high, bounds)).fold(f64::INFINITY, f64::min);
-        let limit = nearest * (1.0 + 1e-9) + 1e-9;
         let mut sq_dists = vec![0.0; rows.len()];
-        let contenders = (0..rows.len()).filter(|at| mean(|b| b.low, &bounds[at * k..(at + 1) * k]) <= limit);
         let mut distances: Vec<(usize, f64)> = Vec::new();
-        for at in contenders {
+        let panel = &cluster.panel;
+        for at in cluster.contenders(&mut buffers.scratch) {
             kernels.sq_dists(panel.center(at), panel.centers(), &mut sq_dists);
             let mut others = sq_dists.clone();
             others.swap_remove(at);
@@ -356,8 +378,99 @@ impl TypiClust {
                 break;
             }
         }
+        buffers.values = cluster.panel.into_centers();
+        spare.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
         Ok(most_typical_of(distances, k))
     }
+}
+
+/// Buffers for one cluster after the other.
+#[derive(Default)]
+struct Buffers {
+    stored: Block,
+    values: Vec<f32>,
+    scratch: PanelScratch,
+}
+
+/// Rows whose mean distance is worked out first: the least of theirs shows what others can be left out by.
+const PROBES: usize = 16;
+
+/// What counts as near in a first look, in mean squared distances of the best probe. More, and most rows are near too;
+/// less, and the bound says less of a row whose neighbors lie beyond. Between 1.05 and 1.1 fewest rows are left.
+const REACH: f64 = 1.07;
+
+/// The rows of a cluster, among which the most typical is sought.
+struct Crowd {
+    distance: Distance,
+    /// Neighbors that count.
+    k: usize,
+    kernels: Kernels,
+    sq_norms: Vec<f64>,
+    panel: Panel,
+}
+
+impl Crowd {
+    /// The rows, ascending, that may be the most typical: it is one of them, and they are few.
+    ///
+    /// How far distances stay below a limit, summed, bounds the mean distance to the `k` nearest from below, whichever
+    /// they are. The sum takes one product for both rows of a pair and no list; rows in the middle give the limit.
+    fn contenders(&self, scratch: &mut PanelScratch) -> Vec<usize> {
+        let n = self.panel.len();
+        let all: Vec<usize> = (0..n).collect();
+        if n <= 4 * PROBES {
+            return self.nearest_of(&all, f64::INFINITY).0;
+        }
+        let mut probes = self.by_distance_from_middle();
+        probes.truncate(PROBES);
+        let (_, best) = self.nearest_of(&probes, f64::INFINITY);
+        let limit = REACH * self.distance.square(best);
+        let mut shortfalls = vec![0.0; n];
+        self.kernels.shortfalls(&self.panel, &self.sq_norms, limit, scratch, &mut shortfalls);
+        let least = |shortfall: f64| self.distance.least_mean(self.k, limit, shortfall);
+        let left: Vec<usize> = all.into_iter().filter(|row| least(shortfalls[*row]) <= with_room(best)).collect();
+        self.nearest_of(&left, best).0
+    }
+
+    /// Of these rows those whose mean distance may be the least of all, or `best` if that is less; and that least, at
+    /// most.
+    fn nearest_of(&self, rows: &[usize], best: f64) -> (Vec<usize>, f64) {
+        let all: Vec<u32> = (0..self.panel.len() as u32).collect();
+        let mut sq_dists = vec![0.0; all.len()];
+        let mut bounds = |&row: &usize| {
+            let (x, sq_norm) = (self.panel.center(row), self.sq_norms[row]);
+            self.kernels.sq_dists_near(x, sq_norm, &self.panel, &all, &mut sq_dists);
+            let mut others = sq_dists.clone();
+            others.swap_remove(row);
+            others.select_nth_unstable_by(self.k - 1, f64::total_cmp);
+            let error = self.panel.sq_dist_error(sq_norm);
+            let mean = |error: f64| {
+                self.distance.mean(&others[..self.k].iter().map(|sq| (sq + error).max(0.0)).collect::<Vec<f64>>())
+            };
+            (mean(-error), mean(error))
+        };
+        let bounds: Vec<(f64, f64)> = rows.iter().map(&mut bounds).collect();
+        let best = bounds.iter().map(|(_, high)| *high).fold(best, f64::min);
+        let left = rows.iter().zip(&bounds).filter(|(_, (low, _))| *low <= with_room(best));
+        (left.map(|(row, _)| *row).collect(), best)
+    }
+
+    /// All rows, those near the mean of all first: typical ones among them, more often than not.
+    fn by_distance_from_middle(&self) -> Vec<usize> {
+        let n = self.panel.len();
+        let mut sums = vec![0.0; self.panel.dim()];
+        self.kernels.sums(Rows::from_f32(self.panel.centers(), self.panel.dim()), &mut sums);
+        let middle: Vec<f32> = sums.into_iter().map(|sum| (sum / n as f64) as f32).collect();
+        let mut sq_dists = vec![0.0; n];
+        self.kernels.sq_dists(&middle, self.panel.centers(), &mut sq_dists);
+        let mut rows: Vec<usize> = (0..n).collect();
+        rows.sort_by(|a, b| sq_dists[*a].total_cmp(&sq_dists[*b]));
+        rows
+    }
+}
+
+/// A mean distance with room for rounding, and for what counts as equal.
+fn with_room(distance: f64) -> f64 {
+    distance * (1.0 + 1e-9) + 1e-9
 }
 
 /// The most typical of rows whose mean distance to their neighbors is given: the first of equals.

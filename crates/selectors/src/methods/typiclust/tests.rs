@@ -92,7 +92,7 @@ fn labels_are_needed_where_they_are_the_clusters() {
 }
 
 /// The rule as written, on unit rows and all pairs.
-fn naive(pool: &LinePool, dim: usize, clusters: &[usize], budget: usize) -> Vec<usize> {
+fn naive(pool: &LinePool, dim: usize, clusters: &[usize], budget: usize, distance: Distance) -> Vec<usize> {
     let rows: Vec<Vec<f64>> = values_of(pool)
         .chunks_exact(dim)
         .map(|row| {
@@ -112,9 +112,12 @@ fn naive(pool: &LinePool, dim: usize, clusters: &[usize], budget: usize) -> Vec<
         let typicality = |row: usize| {
             let mut sq_dists: Vec<f64> = rows.iter().filter(|r| **r != row).map(|r| sq(row, *r)).collect();
             sq_dists.sort_by(f64::total_cmp);
-            1.0 / (sq_dists[..k].iter().sum::<f64>() / k as f64 + 1e-5)
+            let of = |sq: &f64| if distance == Distance::Squared { *sq } else { sq.sqrt() };
+            1.0 / (sq_dists[..k].iter().map(of).sum::<f64>() / k as f64 + 1e-5)
         };
-        let best = (0..rows.len()).max_by(|a, b| typicality(rows[*a]).total_cmp(&typicality(rows[*b]))).unwrap_or(0);
+        let all: Vec<f64> = rows.iter().map(|row| typicality(*row)).collect();
+        let most = all.iter().copied().fold(0.0, f64::max);
+        let best = all.iter().position(|typicality| *typicality >= most * (1.0 - TIE)).unwrap_or(0);
         picks.push(rows.remove(best));
     }
     picks
@@ -122,8 +125,17 @@ fn naive(pool: &LinePool, dim: usize, clusters: &[usize], budget: usize) -> Vec<
 
 #[test]
 fn picks_are_those_of_the_rule_as_written() {
-    let pool = mixture_pool(700, 6, 4);
     let clusters: Vec<usize> = (0..700).map(|i| if i < 300 { 0 } else { 1 + i % 3 }).collect();
-    let expected = naive(&pool, 6, &clusters, 30);
-    assert_eq!(picks_of(&by_labels(), &with_clusters(pool, &clusters), 30, 0), expected);
+    let distinct = values_of(&mixture_pool(700, 6, 4));
+    // Of the second cluster most rows are equal: distances of 0, and ties.
+    let mut equal = distinct.clone();
+    (301..680).filter(|row| row % 3 == 1).for_each(|row| equal.copy_within(300 * 6..301 * 6, row * 6));
+    for values in [distinct, equal] {
+        for distance in [Distance::Squared, Distance::Euclidean] {
+            let pool = matrix_pool(values.clone(), 6);
+            let expected = naive(&pool, 6, &clusters, 30, distance);
+            let method = TypiClust { distance, ..by_labels() };
+            assert_eq!(picks_of(&method, &with_clusters(pool, &clusters), 30, 0), expected);
+        }
+    }
 }
