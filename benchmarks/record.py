@@ -25,6 +25,13 @@ def machine():
     return f"{model}{family}, {cores()} cores"
 
 
+def has(flag):
+    """Whether the processor has these instructions, by the name the kernel gives them."""
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text().splitlines() if cpu.exists() else []
+    return any(flag in line.split() for line in lines if line.startswith(("flags", "Features")))
+
+
 def cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import judge
+from record import has
 
 from . import explain, table
 from .compare import Peers, alone_of, one_by_one, over_runs
@@ -139,9 +140,11 @@ def neighbors(peers, data):
     one_cluster = peers.setting.scratch / "one-cluster.npy"
     np.save(one_cluster, np.zeros(len(data.X), dtype=np.uint8))
     options = ["--labels", str(one_cluster)]
-    contenders = [
-        peers.ours("typiclust:clusters=labels", 1, data, options=options),
-        peers.ours("typiclust:clusters=labels", 1, data, options=options, isa="avx512", how=", f32 products only"),
+    method = "typiclust:clusters=labels"
+    contenders = [peers.ours(method, 1, data, options=options)]
+    if has("avx512_vnni"):
+        contenders.append(peers.ours(method, 1, data, options=options, isa="avx512", how=", f32 products only"))
+    contenders += [
         peers.peer("faiss-flat", "faiss-cpu", k, data, "--unit"),
         peers.peer("faiss-flat", "faiss-cpu", k, data, "--unit", "--blocks", "4096", how=", blocks of 4096"),
     ]
