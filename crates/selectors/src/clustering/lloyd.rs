@@ -221,6 +221,24 @@ struct Worker {
     floors: Vec<u16>,
 }
 
+/// Rows of a block as read.
+struct Read<'a> {
+    values: &'a [f32],
+    dim: usize,
+    /// The first row of the block.
+    first: usize,
+    /// Whether a row lies where it does in the block, or in the list of those gathered.
+    in_block: bool,
+}
+
+impl<'a> Read<'a> {
+    /// A row, which is number `i` of the list.
+    fn row(&self, i: usize, row: usize) -> &'a [f32] {
+        let at = if self.in_block { row - self.first } else { i };
+        &self.values[at * self.dim..(at + 1) * self.dim]
+    }
+}
+
 /// What a block is compared with.
 struct Centers<'a> {
     panel: &'a Panel,
@@ -414,7 +432,6 @@ impl Worker {
             true => Some(pool.rows(range, &mut stored)?),
             false => None,
         };
-        // Whether a row lies where it does in the block, or in the list of those gathered.
         let in_block = lying.is_some();
         let values = match lying.map(|rows| (rows, rows.values())) {
             Some((_, Values::F32(values))) => values,
@@ -428,26 +445,23 @@ impl Worker {
                 &wide
             }
         };
-        let of = |i: usize, row: usize| {
-            let at = if in_block { row - first } else { i };
-            &values[at * dim..(at + 1) * dim]
-        };
+        let read = Read { values, dim, first, in_block };
         self.to.clear();
         self.compared.clear();
         for (i, &row) in self.rows.iter().enumerate() {
             if let Some(&next) = self.rows.get(i + 1) {
-                kernels.prefetch(of(i + 1, next));
+                kernels.prefetch(read.row(i + 1, next));
             }
             let from = if i == 0 { 0 } else { self.ends[i - 1] };
             let known = &mut known[row - first];
             let found = match centers.floors {
                 _ if known.cluster == NONE => None,
-                None => (!known.stays_open(centers.panel, of(i, row), ctx)).then_some(known.cluster),
+                None => (!known.stays_open(centers.panel, read.row(i, row), ctx)).then_some(known.cluster),
                 Some(of_all) => {
                     let floors = &mut floors[(row - first) * of_all.stride..(row - first + 1) * of_all.stride];
                     self.few.clear();
                     self.few.extend_from_slice(&self.others[from..self.ends[i]]);
-                    let x = (of(i, row), pool.sq_norms()[row]);
+                    let x = (read.row(i, row), pool.sq_norms()[row]);
                     let found =
                         compare_few(of_all, centers.panel, known, &mut self.few, floors, x, &mut self.sq_dists, ctx);
                     changes.compared += 1 + if found.is_some() { self.few.len() as u64 } else { 0 };
@@ -459,13 +473,43 @@ impl Worker {
                 self.compared.push(i);
             }
         }
+        changes.compared += (self.compared.len() * centers.panel.len()) as u64;
+        self.compare_all(pool, centers, &read, known, floors, ctx);
+        for (i, (&row, &to)) in self.rows.iter().zip(&self.to).enumerate() {
+            let known = &mut known[row - first];
+            if let Some(of_all) = centers.floors {
+                floors[(row - first) * of_all.stride + to as usize] = u16::MAX;
+            }
+            if known.cluster != to {
+                let (x, norm) = (read.row(i, row), pool.sq_norms()[row].sqrt());
+                if known.cluster != NONE {
+                    changes.remove(known.cluster, x, norm);
+                }
+                changes.add(ctx, to, x, norm);
+                known.cluster = to;
+            }
+        }
+        (self.stored, self.wide) = (stored, wide);
+        Ok(())
+    }
+
+    /// Compares the rows of the list that few comparisons do not settle with all centers.
+    fn compare_all(
+        &mut self,
+        pool: &CheckedPool<'_>,
+        centers: &Centers<'_>,
+        read: &Read<'_>,
+        known: &mut [Known],
+        floors: &mut [u16],
+        ctx: &Context,
+    ) {
+        let (first, dim, kernels) = (read.first, read.dim, ctx.kernels());
         let Worker { scratch, rows, to, compared, dense, sq_norms, nearest, clusters, floors: fresh, .. } = self;
-        changes.compared += (compared.len() * centers.panel.len()) as u64;
-        let all = if compared.len() * dim == values.len() {
-            values
+        let all = if compared.len() * dim == read.values.len() {
+            read.values
         } else {
             dense.clear();
-            compared.iter().for_each(|&i| dense.extend_from_slice(of(i, rows[i])));
+            compared.iter().for_each(|&i| dense.extend_from_slice(read.row(i, rows[i])));
             dense
         };
         sq_norms.clear();
@@ -491,22 +535,6 @@ impl Worker {
             (known.upper, known.lower) = (self::upper(upper), (lower.sqrt() as f32).next_down());
             to[i] = *cluster;
         }
-        for (i, (&row, &to)) in rows.iter().zip(&*to).enumerate() {
-            let known = &mut known[row - first];
-            if let Some(of_all) = centers.floors {
-                floors[(row - first) * of_all.stride + to as usize] = u16::MAX;
-            }
-            if known.cluster != to {
-                let (x, norm) = (of(i, row), pool.sq_norms()[row].sqrt());
-                if known.cluster != NONE {
-                    changes.remove(known.cluster, x, norm);
-                }
-                changes.add(ctx, to, x, norm);
-                known.cluster = to;
-            }
-        }
-        (self.stored, self.wide) = (stored, wide);
-        Ok(())
     }
 
     /// Lists the rows whose bounds do not stay apart, and the centers that may be as near as their own, after lowering
