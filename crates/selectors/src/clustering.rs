@@ -103,23 +103,28 @@ impl KMeans {
     /// Work of a fit: typical iterations, not the most allowed.
     pub fn plan(&self, shape: &Shape) -> Work {
         let (n, d, k) = (shape.n as f64, shape.dim as f64, self.k as f64);
-        let sampled = if shape.n > 2 * sample_rows(self.k) { sample_rows(self.k) as f64 / n } else { 0.0 };
+        let of_sample = if shape.n > 2 * sample_rows(self.k) { sample_rows(self.k) } else { 0 };
+        let of_sample = Shape { n: of_sample, ..*shape };
+        let sampled = of_sample.n as f64 / n;
         // As measured: of later iterations the bounds spare most rows, and, with one for each center, most centers.
-        let whole = (self.iterations as f64).min(45.0) + sampled * self.iterations.min(SAMPLE_ITERATIONS) as f64;
-        let compared = if Lloyd::keeps_floors(shape, self.k) {
-            1.0 + sampled + (0.2 + 3.0 / self.k as f64) * whole
-        } else {
-            whole
+        let (on_all, on_sample) = (self.iterations.min(45) as f64, self.iterations.min(SAMPLE_ITERATIONS) as f64);
+        let whole = on_all + sampled * on_sample;
+        let compared = |shape: &Shape, iterations: f64| match Lloyd::keeps_floors(shape, self.k) {
+            true => 1.0 + (0.2 + 3.0 / k) * iterations,
+            false => iterations,
         };
+        let compared = compared(shape, on_all) + sampled * compared(&of_sample, on_sample);
         let trials = seeding::trials(self.k) as f64;
         // The view of the sample: what is known of each row, and what drew it.
-        let sample = if shape.n > 2 * sample_rows(self.k) { 80 * sample_rows(self.k) as u64 } else { 0 };
+        let sample = 80 * of_sample.n as u64;
         Work {
             passes: 2.0 * whole + 4.0,
             gathered: n * (self.iterations as f64 - whole).clamp(0.0, 30.0) / 20.0 + 8.0 * k * trials,
             panel_ops: compared * n * d * k + n * d + seeding::panel_ops(shape, self.k),
             canonical_ops: 2.0 * whole * n * d / shape.threads as f64 + k * k * d * trials,
-            bytes: seeding::bytes(shape, self.k).max(Lloyd::bytes(shape, self.k) + 4 * shape.n as u64)
+            bytes: seeding::bytes(shape, self.k)
+                .max(Lloyd::bytes(shape, self.k) + 4 * shape.n as u64)
+                .max(Lloyd::bytes(&of_sample, self.k))
                 + sample
                 + (self.k * (20 * shape.dim + 64)) as u64,
         }

@@ -139,6 +139,18 @@ fn bounds_for_each_center_spare_distances() {
     assert!(2 * with_room.compared < without.compared, "{} of {}", with_room.compared, without.compared);
 }
 
+/// Where bounds for each center are too much for all rows, they may fit for the sample, and count.
+#[test]
+fn bounds_of_the_sample_are_planned_for() {
+    let pool = line_pool(&[1.0, 2.0]);
+    let ctx = Context::new(&Settings::default()).unwrap_or_else(|error| panic!("{error}"));
+    let shape = Shape { n: 1_000_000, dim: 64, ..Shape::of(&pool.pool(), &ctx) };
+    let bytes = |cache_bytes| KMeans { k: 1000, iterations: 25 }.plan(&Shape { cache_bytes, ..shape }).bytes;
+    let of_sample = 2 * 64_000 * 1008;
+    assert!(bytes(300 << 20) >= bytes(0).max(of_sample) && bytes(0) < of_sample);
+    assert!(bytes(8 << 30) >= 2 * 1_000_000 * 1008);
+}
+
 #[test]
 fn rows_that_came_and_went_leave_nothing_in_the_sums() {
     let pool = line_pool(&[1.0, 2.0, 3.0, 3e20, 5.0]);
