@@ -210,7 +210,7 @@ fn sample(pool: &CheckedPool<'_>, ctx: &Context) -> Result<Vec<f32>, Error> {
 }
 
 /// About the mean of the rows. Any vector gives bounds that hold; near the mean they are narrow.
-fn mean(rows: &[f32], dim: usize, kernels: Kernels) -> Vec<f32> {
+pub(crate) fn mean(rows: &[f32], dim: usize, kernels: Kernels) -> Vec<f32> {
     let mut sums = vec![0.0; dim];
     kernels.sums(Rows::from_f32(rows, dim), &mut sums);
     let n = (rows.len() / dim) as f64;

@@ -8,8 +8,10 @@ use crate::{Kernels, Rows, arch};
 /// Centers whose pairs with all later ones are multiplied at once, in strips: pairs among themselves come twice, so few.
 const STRIPS: usize = 2;
 
-/// The most centers that comes to.
-pub(super) const MOST_AT_ONCE: usize = STRIPS * 64;
+/// So many centers.
+pub(super) fn at_once() -> usize {
+    STRIPS * arch::strip()
+}
 
 impl Kernels {
     /// Upper bounds, into `out` `(k,)`, of the sum of how far the (canonical) squared distances of each center to the
@@ -28,7 +30,7 @@ impl Kernels {
         }
         // The limit enters the sum of a row rounded; what its other parts round is in the error.
         let above = limit * (1.0 + 4.0 * U) + panel.sq_dist_error(panel.max_sq_norm);
-        let (dim, width) = (panel.dim(), STRIPS * arch::strip());
+        let (dim, width) = (panel.dim(), at_once());
         let mut near = panel.near.clone();
         let mut sums = vec![0.0; panel.len()];
         let (mut of_columns, mut unused) = (vec![0.0; width], vec![0.0; width]);

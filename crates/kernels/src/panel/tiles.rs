@@ -100,7 +100,7 @@ impl PanelScratch {
 
     /// The most bytes it holds after calls of [`Kernels::shortfalls`] with at most `k` vectors of `dim` values.
     pub fn bytes_among(k: usize, dim: usize) -> u64 {
-        PanelScratch::bytes(k, super::among::MOST_AT_ONCE, dim)
+        PanelScratch::bytes(k, super::among::at_once(), dim)
     }
 }
 

@@ -10,10 +10,11 @@
 use std::ops::Range;
 use std::sync::Mutex;
 
-use subsel_kernels::{Block, LANES, Nearest, Panel, PanelScratch, Rows, Values};
+use subsel_kernels::{Block, LANES, Nearest, Panel, PanelScratch, Rows};
 
 use crate::Error;
 use crate::context::{CHUNK_ROWS, Context};
+use crate::pairs::widened;
 use crate::plan::Shape;
 use crate::pool::CheckedPool;
 use crate::scan;
@@ -64,13 +65,13 @@ struct Floors {
     chunks: Vec<Mutex<Vec<u16>>>,
 }
 
-/// Fewest clusters for which bounds are kept for each: with fewer, all are compared in hardly more time.
+/// Fewest clusters for which bounds are kept for each: up to a vector's width, products with all come at once.
 const MIN_FLOORS: usize = 17;
 
 /// A length of so many standard deviations has all the units there are: distances come to a few of them at most.
 const SPREADS: f64 = 4.0;
 
-/// A distance to one center takes the time of so many of those to all centers at once.
+/// A distance to one center counts as so many of those to all centers at once.
 const ONE_BY_ONE: usize = 2;
 
 impl Floors {
@@ -433,13 +434,8 @@ impl Worker {
             false => None,
         };
         let in_block = lying.is_some();
-        let values = match lying.map(|rows| (rows, rows.values())) {
-            Some((_, Values::F32(values))) => values,
-            Some((block, _)) => {
-                wide.resize(block.len() * dim, 0.0);
-                kernels.widen(block, &mut wide);
-                &wide
-            }
+        let values = match lying {
+            Some(block) => widened(kernels, block, &mut wide),
             None => {
                 pool.gather_f32(ctx, &self.rows, &mut stored, &mut wide)?;
                 &wide

@@ -3,11 +3,12 @@
 //! draws are exact all the same, and no pass per center is needed.
 
 use subsel_formats::MemorySource;
-use subsel_kernels::{Block, Panel, Values};
+use subsel_kernels::{Block, Panel};
 
 use crate::Error;
 use crate::context::Context;
 use crate::methods::random::draw_uniform;
+use crate::pairs::widened;
 use crate::plan::Shape;
 use crate::pool::CheckedPool;
 use crate::random::{Draws, Stream};
@@ -37,7 +38,7 @@ pub(super) fn seed(pool: &CheckedPool<'_>, k: usize, ctx: &Context, stream: Stre
     }
 }
 
-/// Multiply-adds of products, as many as take the time: those with few columns run at a quarter of the best rate.
+/// Multiply-adds of products that take the time: row by row they run at a quarter of the rate.
 pub(super) fn panel_ops(shape: &Shape, k: usize) -> f64 {
     let tried = if trials(k) == 1 { 0 } else { k * (trials(k) + 1) };
     4.0 * (tried * shape.n.min(SAMPLE) * shape.dim) as f64
@@ -130,14 +131,7 @@ impl Worker {
         let (kernels, dim) = (ctx.kernels(), panel.dim());
         let all: Vec<u32> = (0..panel.len() as u32).collect();
         self.near.resize(all.len(), 0.0);
-        let values = match block.rows.values() {
-            Values::F32(values) => values,
-            _ => {
-                self.wide.resize(block.rows.len() * dim, 0.0);
-                kernels.widen(block.rows, &mut self.wide);
-                &self.wide
-            }
-        };
+        let values = widened(kernels, block.rows, &mut self.wide);
         for ((x, sq_norm), limit) in values.chunks_exact(dim).zip(sq_norms).zip(sq_dists) {
             kernels.sq_dists_near(x, *sq_norm, panel, &all, &mut self.near);
             let error = panel.sq_dist_error(*sq_norm);

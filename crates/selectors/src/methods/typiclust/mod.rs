@@ -1,22 +1,25 @@
 //! TypiClust: one dense row per cluster.
 
 use std::cmp::Reverse;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use subsel_kernels::{Block, Kernels, Panel, PanelScratch, Rows};
+use subsel_kernels::{Block, Kernels, Panel, PanelScratch};
 
 use crate::Error;
 use crate::clustering::KMeans;
+use crate::coarse::mean;
 use crate::context::{CHUNK_ROWS, Context};
 use crate::method::{MethodInfo, ParamInfo, Selector, params_of};
 use crate::neighbors::{knn, knn_plan};
 use crate::plan::{Shape, Work};
 use crate::pool::CheckedPool;
+use crate::scan::lock;
 use crate::selection::{Pick, Reason};
 use crate::shrinking::TIE;
+use crate::top::{Key, Smallest};
 use crate::unit::RowScale;
 
 #[cfg(test)]
@@ -352,7 +355,7 @@ impl TypiClust {
         }
         // Bounds show which few rows the most typical is among.
         ctx.go_on()?;
-        let mut buffers = spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let mut buffers = lock(spare).pop().unwrap_or_default();
         unit.gather_f32(ctx, rows, &mut buffers.stored, &mut buffers.values)?;
         let (kernels, values) = (ctx.kernels(), std::mem::take(&mut buffers.values));
         let cluster = Crowd {
@@ -379,7 +382,7 @@ impl TypiClust {
             }
         }
         buffers.values = cluster.panel.into_centers();
-        spare.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
+        lock(spare).push(buffers);
         Ok(most_typical_of(distances, k))
     }
 }
@@ -396,7 +399,8 @@ struct Buffers {
 const PROBES: usize = 16;
 
 /// What counts as near in a first look, in mean squared distances of the best probe. More, and most rows are near too;
-/// less, and the bound says less of a row whose neighbors lie beyond. Between 1.05 and 1.1 fewest rows are left.
+/// less, and the bound says less of a row whose neighbors lie beyond. Of 50,000 rows of CIFAR-10 features 384 are left by
+/// this, 563 by 1.05 and 260 by 1.1; of 20,000 rows of noise in 512 columns 62, 60 and 3,220, and by 1.15 all.
 const REACH: f64 = 1.07;
 
 /// The rows of a cluster, among which the most typical is sought.
@@ -420,9 +424,7 @@ impl Crowd {
         if n <= 4 * PROBES {
             return self.nearest_of(&all, f64::INFINITY).0;
         }
-        let mut probes = self.by_distance_from_middle();
-        probes.truncate(PROBES);
-        let (_, best) = self.nearest_of(&probes, f64::INFINITY);
+        let (_, best) = self.nearest_of(&self.in_the_middle(), f64::INFINITY);
         let limit = REACH * self.distance.square(best);
         let mut shortfalls = vec![0.0; n];
         self.kernels.shortfalls(&self.panel, &self.sq_norms, limit, scratch, &mut shortfalls);
@@ -454,17 +456,14 @@ impl Crowd {
         (left.map(|(row, _)| *row).collect(), best)
     }
 
-    /// All rows, those near the mean of all first: typical ones among them, more often than not.
-    fn by_distance_from_middle(&self) -> Vec<usize> {
-        let n = self.panel.len();
-        let mut sums = vec![0.0; self.panel.dim()];
-        self.kernels.sums(Rows::from_f32(self.panel.centers(), self.panel.dim()), &mut sums);
-        let middle: Vec<f32> = sums.into_iter().map(|sum| (sum / n as f64) as f32).collect();
-        let mut sq_dists = vec![0.0; n];
-        self.kernels.sq_dists(&middle, self.panel.centers(), &mut sq_dists);
-        let mut rows: Vec<usize> = (0..n).collect();
-        rows.sort_by(|a, b| sq_dists[*a].total_cmp(&sq_dists[*b]));
-        rows
+    /// The rows near the mean of all: typical ones among them, more often than not.
+    fn in_the_middle(&self) -> Vec<usize> {
+        let (values, dim) = (self.panel.centers(), self.panel.dim());
+        let mut sq_dists = vec![0.0; self.panel.len()];
+        self.kernels.sq_dists(&mean(values, dim, self.kernels), values, &mut sq_dists);
+        let mut nearest = Smallest::new(PROBES);
+        sq_dists.into_iter().enumerate().for_each(|(row, sq_dist)| nearest.push((Key(sq_dist), row)));
+        nearest.into_sorted().into_iter().map(|(_, row)| row).collect()
     }
 }
 
