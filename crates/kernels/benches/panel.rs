@@ -8,8 +8,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 use subsel_kernels::{
-    Block, Codes, CodesFrame, CodesPanel, CodesScratch, Dtype, Isa, Kernels, Nearest, Panel, PanelScratch, Rows, bf16,
-    f16,
+    Block, CodeWidth, Codes, CodesFrame, CodesPanel, CodesScratch, Dtype, Isa, Kernels, Nearest, Panel, PanelScratch,
+    Rows, bf16, f16,
 };
 
 /// Rows, values per row, centers.
@@ -134,7 +134,9 @@ fn panel_verbs(kernels: Kernels, shape: &Shape, times: usize) {
         kernels.candidates_below(rows, Some(&norms), &panel, &limits, scratch, |_, _| visited += 1);
     });
     assert!(visited >= m, "the nearest center of each row is visited");
-    coarse_verbs(kernels, shape, times, rows, &panel, &nearest);
+    for width in CodeWidth::ALL {
+        coarse_verbs(kernels, width, shape, times, rows, &panel, &nearest);
+    }
 
     let halves = Block::F16(left.iter().map(|v| f16::from_f32(*v)).collect());
     line("nearest", "rows f16", &mut |scratch| {
@@ -147,16 +149,24 @@ fn panel_verbs(kernels: Kernels, shape: &Shape, times: usize) {
     });
 }
 
-/// The same by products of bytes.
-fn coarse_verbs(kernels: Kernels, shape: &Shape, times: usize, rows: Rows<'_>, panel: &Panel, nearest: &[Nearest]) {
+/// The same by products of codes.
+fn coarse_verbs(
+    kernels: Kernels,
+    width: CodeWidth,
+    shape: &Shape,
+    times: usize,
+    rows: Rows<'_>,
+    panel: &Panel,
+    nearest: &[Nearest],
+) {
     let (gflop, name) = (shape.gflop(), shape.name());
     let frame = CodesFrame::new(&vec![0.0; shape.d]);
     let (mut codes, mut coarse) = (Codes::default(), CodesPanel::default());
-    kernels.encode(Rows::from_f32(panel.centers(), shape.d), &frame, &mut codes);
+    kernels.encode(Rows::from_f32(panel.centers(), shape.d), &frame, width, &mut codes);
     coarse.pack(&codes);
-    let secs = best_secs(times, || kernels.encode(rows, &frame, &mut codes));
+    let secs = best_secs(times, || kernels.encode(rows, &frame, width, &mut codes));
     let gigabytes = (4 * shape.m * shape.d) as f64 / 1e9;
-    report("encode", &name, kernels, gigabytes / secs, "GB/s of f32");
+    report("encode", &name, kernels, gigabytes / secs, &format!("GB/s of f32, {width:?}"));
     let mut scratch = CodesScratch::default();
     for (note, share) in [("almost nothing survives", 0.9), ("the nearest survives", 1.0)] {
         let mut limits: Vec<f64> = nearest.iter().map(|n| ((n.sq_dist + n.error) * share).max(0.0)).collect();
@@ -168,7 +178,7 @@ fn coarse_verbs(kernels: Kernels, shape: &Shape, times: usize, rows: Rows<'_>, p
                 visited += 1;
             });
         });
-        let note = format!("{note}: {:.1} a row", f64::from(visited) / shape.m as f64);
+        let note = format!("{width:?}, {note}: {:.1} a row", f64::from(visited) / shape.m as f64);
         report("coarse_candidates_both", &name, kernels, gflop / secs, &note);
     }
 }

@@ -1,21 +1,77 @@
-//! Rows as bytes: the portable implementation and the data that it shares with the fast paths.
+//! Rows as codes of 8 or 16 bits: the portable implementation and the data that it shares with the fast paths.
 //!
-//! A row `x` is kept as `s q`: a scale and whole numbers from -127 to 127. Products of such rows are whole numbers too,
-//! and so exact in any order; how far `s q` is from the row is measured. Before, a fixed vector is subtracted and the
-//! rest turned by a fixed orthogonal map that spreads every value over many: a large value would widen the steps of its
-//! whole row. Neither changes distances.
+//! A row `x` is kept as `s q`: a scale and whole numbers, from -127 to 127 or as far as products fit 32 bits. Products
+//! of such rows are whole numbers too, and so exact in any order; how far `s q` is from the row is measured. Before, a
+//! fixed vector is subtracted and the rest turned by a fixed orthogonal map that spreads every value over many: a large
+//! value would widen the steps of its whole row. Neither changes distances.
 
-/// Values of a packed panel side by side, and rows of it: four values of each of sixteen rows are one vector.
+/// Bits of a code. Which is faster is up to the processor; words have far smaller errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeWidth {
+    /// 8 bits.
+    Byte,
+    /// 16 bits.
+    Word,
+}
+
+impl CodeWidth {
+    /// Both.
+    pub const ALL: [CodeWidth; 2] = [CodeWidth::Byte, CodeWidth::Word];
+
+    /// Bytes of a code.
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            CodeWidth::Byte => 1,
+            CodeWidth::Word => 2,
+        }
+    }
+
+    /// The largest code of rows of so many: no sum of products exceeds an `i32`.
+    pub(crate) fn most(self, stride: usize) -> f32 {
+        match self {
+            CodeWidth::Byte => 127.0,
+            CodeWidth::Word => (i32::MAX as usize / stride).isqrt() as f32,
+        }
+    }
+}
+
+/// A code.
+pub(crate) trait Code: Copy {
+    const ZERO: Self;
+
+    /// Of a number within its range.
+    fn new(code: i32) -> Self;
+}
+
+impl Code for i8 {
+    const ZERO: Self = 0;
+
+    #[inline(always)]
+    fn new(code: i32) -> Self {
+        code as i8
+    }
+}
+
+impl Code for i16 {
+    const ZERO: Self = 0;
+
+    #[inline(always)]
+    fn new(code: i32) -> Self {
+        code as i16
+    }
+}
+
+/// Bytes of a packed panel side by side: four of each of sixteen rows are one vector.
 pub(crate) const QUAD: usize = 4;
+
+/// Words of a packed panel side by side: two of each of sixteen rows are as much.
+pub(crate) const PAIR: usize = 2;
 
 /// Rows of a packed group.
 pub(crate) const GROUP: usize = 16;
 
 /// The most values per row for which products of codes, and 128 times their sum, fit an `i32`.
 pub(crate) const MAX_CODED: usize = 1 << 16;
-
-/// The largest code.
-pub(crate) const MOST: f32 = 127.0;
 
 /// What a row became.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -137,9 +193,10 @@ fn in_group<const STEP: usize>(group: &mut [f32; 16]) {
     *group = out;
 }
 
-/// Turns a row and encodes it: `codes` are at least as many as `values`, zeros from there on.
+/// Turns a row and encodes it by whole numbers up to `limit`: `codes` are at least as many as `values`, zeros from there
+/// on.
 #[inline(always)]
-pub(crate) fn encode(values: &mut [f32], signs: &[f32], codes: &mut [i8]) -> Encoded {
+pub(crate) fn encode<C: Code>(values: &mut [f32], signs: &[f32], limit: f32, codes: &mut [C]) -> Encoded {
     turn(values, signs);
     let mut most = [0.0_f32; 16];
     let (groups, rest) = values.as_chunks::<16>();
@@ -150,15 +207,15 @@ pub(crate) fn encode(values: &mut [f32], signs: &[f32], codes: &mut [i8]) -> Enc
         }
     }
     let most = rest.iter().map(|value| value.abs()).chain(most).fold(0.0, f32::max);
-    let scale = most / MOST;
-    codes.fill(0);
+    let scale = most / limit;
+    codes.fill(C::ZERO);
     // Zero, or so small that there is no such scale.
     let by = if scale > f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
     let scale = if by > 0.0 { scale } else { 0.0 };
     let (mut sums, mut squares, mut errors) = ([0_i32; 16], [0_i32; 16], [0.0_f64; 16]);
-    let mut encode = |lane: usize, value: f32, out: &mut i8| {
-        let code = to_code(value * by);
-        *out = code as i8;
+    let mut encode = |lane: usize, value: f32, out: &mut C| {
+        let code = to_code(value * by, limit);
+        *out = C::new(code);
         sums[lane] += code;
         squares[lane] += code * code;
         let error = f64::from(value) - f64::from(scale) * f64::from(code);
@@ -176,13 +233,18 @@ pub(crate) fn encode(values: &mut [f32], signs: &[f32], codes: &mut [i8]) -> Enc
     Encoded { scale, sum: sums.iter().sum(), squares: squares.iter().sum(), sq_error: errors.iter().sum() }
 }
 
-/// The whole number nearest to `value`, ties to even, within the range of codes.
+/// The same to words.
+pub(crate) fn encode_words(values: &mut [f32], signs: &[f32], limit: f32, codes: &mut [i16]) -> Encoded {
+    encode(values, signs, limit, codes)
+}
+
+/// The whole number nearest to `value`, ties to even, up to `limit`.
 #[inline(always)]
-fn to_code(value: f32) -> i32 {
+fn to_code(value: f32, limit: f32) -> i32 {
     // Adding and taking away 1.5 * 2^23 rounds what is small enough.
     const ROUND: f32 = 12_582_912.0;
-    let value = if value > MOST { MOST } else { value };
-    let value = if value < -MOST { -MOST } else { value };
+    let value = if value > limit { limit } else { value };
+    let value = if value < -limit { -limit } else { value };
     let bits = (value + ROUND).to_bits() as i32;
     bits - ROUND.to_bits() as i32
 }
@@ -198,6 +260,25 @@ pub(crate) fn product(rows: &[i8], _sums: &[i32], packed: &[u8], stride: usize, 
                 for lane in 0..GROUP {
                     for place in 0..QUAD {
                         totals[lane] += i32::from(a[place]) * (i32::from(b[lane * QUAD + place]) - 128);
+                    }
+                }
+            }
+            *out = totals;
+        }
+    }
+}
+
+/// The same of words.
+#[inline(always)]
+pub(crate) fn product_words(rows: &[i16], packed: &[i16], stride: usize, out: &mut [i32], out_stride: usize) {
+    for (row, out) in rows.chunks_exact(stride).zip(out.chunks_exact_mut(out_stride)) {
+        let row = row.as_chunks::<PAIR>().0;
+        for (group, out) in packed.chunks_exact(GROUP * stride).zip(out.as_chunks_mut::<GROUP>().0) {
+            let mut totals = [0; GROUP];
+            for (a, b) in row.iter().zip(group.as_chunks::<{ GROUP * PAIR }>().0) {
+                for lane in 0..GROUP {
+                    for place in 0..PAIR {
+                        totals[lane] += i32::from(a[place]) * i32::from(b[lane * PAIR + place]);
                     }
                 }
             }
@@ -258,33 +339,83 @@ pub(crate) fn count(
     (found.iter().sum(), any != 0)
 }
 
+/// The sum of `scale * scales[j] * dots[j] - offsets[j] + reach` where that is positive; each such summand is also added
+/// to `sums[j]`.
+#[inline(always)]
+pub(crate) fn shortfalls(
+    dots: &[i32],
+    scales: &[f32],
+    offsets: &[f32],
+    scale: f32,
+    reach: f32,
+    sums: &mut [f32],
+) -> f32 {
+    let mut of_row = [0.0; GROUP];
+    let groups = dots.as_chunks::<GROUP>().0.iter().zip(sums.as_chunks_mut::<GROUP>().0);
+    let constants = scales.as_chunks::<GROUP>().0.iter().zip(offsets.as_chunks::<GROUP>().0);
+    for ((dots, sums), (scales, offsets)) in groups.zip(constants) {
+        for lane in 0..GROUP {
+            let value = scale.mul_add(dots[lane] as f32 * scales[lane], -offsets[lane]) + reach;
+            let shortfall = if value > 0.0 { value } else { 0.0 };
+            of_row[lane] += shortfall;
+            sums[lane] += shortfall;
+        }
+    }
+    of_row.into_iter().sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Isa, Kernels, arch};
 
-    /// Any codes, by SplitMix64.
-    fn codes(mut seed: u64, len: usize) -> Vec<i8> {
+    /// Any codes up to `most`, by SplitMix64.
+    fn codes(mut seed: u64, len: usize, most: i32) -> Vec<i32> {
         let mut next = || {
             seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let z = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            (z ^ (z >> 27)) as i8
+            ((z ^ (z >> 27)) % (2 * most as u64 + 1)) as i32 - most
         };
-        (0..len).map(|_| next().max(-127)).collect()
+        (0..len).map(|_| next()).collect()
     }
 
-    /// Codes of `(k, stride)` in groups.
-    fn packed(rows: &[i8], stride: usize) -> Vec<u8> {
+    /// Codes of `(k, stride)` in groups, so many of each row side by side.
+    fn packed(rows: &[i32], stride: usize, together: usize) -> Vec<i32> {
         let k = rows.len() / stride;
-        let mut out = vec![128; k.next_multiple_of(GROUP) * stride];
+        let mut out = vec![0; k.next_multiple_of(GROUP) * stride];
         for (row, codes) in rows.chunks_exact(stride).enumerate() {
             for (place, code) in codes.iter().enumerate() {
-                let (group, lane, quad) = (row / GROUP, row % GROUP, place / QUAD);
-                let at = group * GROUP * stride + (quad * GROUP + lane) * QUAD + place % QUAD;
-                out[at] = (i16::from(*code) + 128) as u8;
+                let (group, lane, step) = (row / GROUP, row % GROUP, place / together);
+                let at = group * GROUP * stride + (step * GROUP + lane) * together + place % together;
+                out[at] = *code;
             }
         }
         out
+    }
+
+    /// Products of bytes or words.
+    fn product(
+        kernels: Kernels,
+        width: CodeWidth,
+        left: &[i32],
+        right: &[i32],
+        stride: usize,
+        out: &mut [i32],
+        out_stride: usize,
+    ) {
+        match width {
+            CodeWidth::Byte => {
+                let rows: Vec<i8> = left.iter().map(|code| *code as i8).collect();
+                let sums: Vec<i32> = left.chunks_exact(stride).map(|row| row.iter().sum()).collect();
+                let packed: Vec<u8> = packed(right, stride, QUAD).into_iter().map(|code| (code + 128) as u8).collect();
+                arch::codes::product(kernels, &rows, &sums, &packed, stride, out, out_stride);
+            }
+            CodeWidth::Word => {
+                let rows: Vec<i16> = left.iter().map(|code| *code as i16).collect();
+                let packed: Vec<i16> = packed(right, stride, PAIR).into_iter().map(|code| code as i16).collect();
+                arch::codes::product_words(kernels, &rows, &packed, stride, out, out_stride);
+            }
+        }
     }
 
     #[test]
@@ -292,22 +423,25 @@ mod tests {
         for (m, stride, k) in
             [(1, 4, 1), (7, 8, 15), (8, 4, 16), (9, 12, 17), (17, 64, 48), (33, 100, 49), (8, 512, 97), (2, 65536, 3)]
         {
-            let extreme = |value: i8| (vec![value; m * stride], vec![-value; k * stride]);
-            for (left, right) in [(codes(1, m * stride), codes(2, k * stride)), extreme(127), extreme(-127)] {
-                let sums: Vec<i32> =
-                    left.chunks_exact(stride).map(|row| row.iter().map(|code| i32::from(*code)).sum()).collect();
-                let width = k.next_multiple_of(GROUP) + GROUP;
-                let packed = packed(&right, stride);
-                for kernels in Isa::ALL.into_iter().filter_map(Kernels::new) {
-                    let mut out = vec![7; m * width];
-                    arch::codes::product(kernels, &left, &sums, &packed, stride, &mut out, width);
-                    for (row, out) in left.chunks_exact(stride).zip(out.chunks_exact(width)) {
-                        for (column, found) in right.chunks_exact(stride).zip(out) {
-                            let want: i64 = row.iter().zip(column).map(|(a, b)| i64::from(*a) * i64::from(*b)).sum();
-                            assert_eq!(i64::from(*found), want, "{m} {stride} {k} {kernels:?}");
+            for code_width in CodeWidth::ALL {
+                let most = code_width.most(stride) as i32;
+                assert!(i64::from(most) * i64::from(most) * stride as i64 <= i64::from(i32::MAX) && most <= 32767);
+                let extreme = |value: i32| (vec![value; m * stride], vec![-value; k * stride]);
+                let any = (codes(1, m * stride, most), codes(2, k * stride, most));
+                for (left, right) in [any, extreme(most), extreme(-most)] {
+                    let width = k.next_multiple_of(GROUP) + GROUP;
+                    for kernels in Isa::ALL.into_iter().filter_map(Kernels::new) {
+                        let mut out = vec![7; m * width];
+                        product(kernels, code_width, &left, &right, stride, &mut out, width);
+                        for (row, out) in left.chunks_exact(stride).zip(out.chunks_exact(width)) {
+                            for (column, found) in right.chunks_exact(stride).zip(out) {
+                                let want: i64 =
+                                    row.iter().zip(column).map(|(a, b)| i64::from(*a) * i64::from(*b)).sum();
+                                assert_eq!(i64::from(*found), want, "{m} {stride} {k} {kernels:?} {code_width:?}");
+                            }
+                            assert!(out[k..width - GROUP].iter().all(|value| *value == 0), "padding is zero");
+                            assert!(out[width - GROUP..].iter().all(|value| *value == 7), "the rest is left alone");
                         }
-                        assert!(out[k..width - GROUP].iter().all(|value| *value == 0), "padding is zero");
-                        assert!(out[width - GROUP..].iter().all(|value| *value == 7), "the rest is left alone");
                     }
                 }
             }
@@ -333,7 +467,9 @@ mod tests {
     fn codes_are_the_nearest_whole_numbers() {
         for value in [-127.0_f32, -126.6, -1.5, -0.5, -0.49, 0.0, 0.5, 0.51, 1.5, 2.5, 126.5, 127.0, 127.4, 1e9, -1e30]
         {
-            assert_eq!(to_code(value), value.clamp(-127.0, 127.0).round_ties_even() as i32, "{value}");
+            for limit in [127.0, 181.0, 23170.0] {
+                assert_eq!(to_code(value, limit), value.clamp(-limit, limit).round_ties_even() as i32, "{value}");
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ mod rows;
 mod scalar;
 
 pub use alike::Similarity;
+pub use codes::CodeWidth;
 pub use columns::{CODE_EDGES, Hits, Interval, NearestRow, quantile_code};
 pub use half::{bf16, f16};
 pub use isa::Isa;

@@ -1,13 +1,13 @@
-//! Rows as bytes: bounds hold on hostile values, filters drop nothing, counts are those of a full search.
+//! Rows as codes of either width: bounds hold on hostile values, filters drop nothing, counts are those of a full search.
 
 mod common;
 
 use common::{DTYPES, KINDS, Random, exact, fast, scalar, values};
 use proptest::prelude::*;
-use subsel_kernels::{Block, Codes, CodesFrame, CodesPanel, CodesScratch, Dtype, Kernels, Rows};
+use subsel_kernels::{Block, CodeWidth, Codes, CodesFrame, CodesPanel, CodesScratch, Dtype, Kernels, Rows};
 
-fn all() -> impl Iterator<Item = Kernels> {
-    fast().chain([scalar()])
+fn all() -> impl Iterator<Item = (Kernels, CodeWidth)> {
+    fast().chain([scalar()]).flat_map(|kernels| CodeWidth::ALL.map(|width| (kernels, width)))
 }
 
 /// Rows that have one value each, rows of zeros, duplicates, small whole numbers, and magnitudes at the ends of `f32`.
@@ -30,11 +30,11 @@ fn odd(random: &mut Random, what: usize, rows: usize, dim: usize) -> Vec<f32> {
     out
 }
 
-fn encoded(kernels: Kernels, rows: Rows<'_>, frame: &CodesFrame) -> Codes {
+fn encoded((kernels, width): (Kernels, CodeWidth), rows: Rows<'_>, frame: &CodesFrame) -> Codes {
     // Longer rows were there before.
     let mut codes = Codes::default();
-    kernels.encode(Rows::from_f32(&[3.0; 600], 200), &CodesFrame::new(&[0.5; 200]), &mut codes);
-    kernels.encode(rows, frame, &mut codes);
+    kernels.encode(Rows::from_f32(&[3.0; 600], 200), &CodesFrame::new(&[0.5; 200]), width, &mut codes);
+    kernels.encode(rows, frame, width, &mut codes);
     codes
 }
 
@@ -45,16 +45,19 @@ fn ranked(of: &[f64], rank: usize) -> f64 {
 }
 
 /// Checks both verbs on one set of rows and panel; `left` is compared as `f32`, in which it is exact.
-fn check(kernels: Kernels, left: &[f32], rows: Rows<'_>, right: &[f32], center: &[f32], what: &str) {
+fn check(by: (Kernels, CodeWidth), left: &[f32], rows: Rows<'_>, right: &[f32], center: &[f32], what: &str) {
     let dim = rows.dim();
     let truth = exact(left, right, dim);
     let frame = CodesFrame::new(center);
-    let (codes, mut panel) = (encoded(kernels, rows, &frame), CodesPanel::default());
-    panel.pack(&encoded(kernels, Rows::from_f32(&[7.0; 200 * 40], 200), &CodesFrame::new(&[0.0; 200])));
-    panel.pack(&encoded(kernels, Rows::from_f32(right, dim), &frame));
+    let (codes, mut panel) = (encoded(by, rows, &frame), CodesPanel::default());
+    panel.pack(&encoded(by, Rows::from_f32(&[7.0; 200 * 40], 200), &CodesFrame::new(&[0.0; 200])));
+    panel.pack(&encoded(by, Rows::from_f32(right, dim), &frame));
+    let kernels = by.0;
     check_both(kernels, &codes, &panel, &truth, what);
     check_nearest(kernels, &codes, &panel, &truth, what);
     check_counts(kernels, &codes, &panel, &truth, what);
+    panel.pack(&codes);
+    check_shortfalls(kernels, &codes, &panel, &exact(left, left, dim), what);
 }
 
 /// Every pair below a limit of its row or its center is visited, once and in order, with bounds that hold.
@@ -146,6 +149,28 @@ fn check_counts(kernels: Kernels, codes: &Codes, panel: &CodesPanel, truth: &[Ve
     }
 }
 
+/// What distances of each row to the others lack to a limit, in all.
+fn lacking(truth: &[Vec<f64>], limit: f64) -> Vec<f64> {
+    let of_row = |(row, of): (usize, &Vec<f64>)| {
+        let others = of.iter().enumerate().filter(|(other, _)| *other != row);
+        others.map(|(_, sq_dist)| (limit - sq_dist).max(0.0)).sum()
+    };
+    truth.iter().enumerate().map(of_row).collect()
+}
+
+/// Shortfalls are no less than what distances lack to a limit.
+fn check_shortfalls(kernels: Kernels, codes: &Codes, panel: &CodesPanel, truth: &[Vec<f64>], what: &str) {
+    let all = truth.concat();
+    for limit in [0, all.len() / 9, all.len() / 2, all.len() - 1].map(|rank| ranked(&all, rank)) {
+        // Other values were there before.
+        let mut out = vec![-7.0; codes.len()];
+        kernels.coarse_shortfalls(codes, panel, limit, &mut CodesScratch::default(), &mut out);
+        for (found, least) in out.iter().zip(lacking(truth, limit)) {
+            assert!(*found >= least * (1.0 - 1e-12), "{what} at {limit}: {found} for {least}");
+        }
+    }
+}
+
 fn mean(rows: &[f32], dim: usize) -> Vec<f32> {
     let mut sums = vec![0.0; dim];
     scalar().sums(Rows::from_f32(rows, dim), &mut sums);
@@ -167,10 +192,10 @@ fn bounds_and_answers_hold_for_hostile_values() {
             for i in (0..k.min(n)).step_by(3) {
                 right[i * dim..(i + 1) * dim].copy_from_slice(&left[i * dim..(i + 1) * dim]);
             }
-            for kernels in all() {
+            for by in all() {
                 for center in [vec![0.0; dim], mean(&left, dim), center.clone()] {
-                    let what = format!("{kind} {n}x{dim}x{k} {kernels:?}");
-                    check(kernels, &left, Rows::from_f32(&left, dim), &right, &center, &what);
+                    let what = format!("{kind} {n}x{dim}x{k} {by:?}");
+                    check(by, &left, Rows::from_f32(&left, dim), &right, &center, &what);
                 }
             }
         }
@@ -188,8 +213,8 @@ fn every_storage_type_is_taken() {
         };
         let mut left = vec![0.0; n * dim];
         scalar().widen(block.rows(dim), &mut left);
-        for kernels in all() {
-            check(kernels, &left, block.rows(dim), &left[..k * dim], &left[..dim], &format!("{dtype:?}"));
+        for by in all() {
+            check(by, &left, block.rows(dim), &left[..k * dim], &left[..dim], &format!("{dtype:?}"));
         }
     }
 }
@@ -203,8 +228,8 @@ fn few_pairs_beyond_the_limits_are_visited_and_few_are_left_open() {
     rows.chunks_exact_mut(dim).for_each(|row| row[7] += 30.0 * random.normal());
     let truth = exact(&rows, &rows, dim);
     let center = mean(&rows, dim);
-    for kernels in all() {
-        let codes = encoded(kernels, Rows::from_f32(&rows, dim), &CodesFrame::new(&center));
+    for by in all() {
+        let codes = encoded(by, Rows::from_f32(&rows, dim), &CodesFrame::new(&center));
         assert!(codes.relative_errors().all(|error| error < 0.012), "{:?}", codes.relative_errors().next());
         let mut panel = CodesPanel::default();
         panel.pack(&codes);
@@ -212,17 +237,41 @@ fn few_pairs_beyond_the_limits_are_visited_and_few_are_left_open() {
         let mut limits: Vec<f64> = truth.iter().map(|row| 0.9 * ranked(row, 1)).collect();
         let (mut none, mut visited) = (vec![0.0; n], Vec::new());
         let scratch = &mut CodesScratch::default();
-        kernels.coarse_candidates_both(&codes, &panel, &mut limits, &mut none, scratch, |row, center, _, _, _| {
+        by.0.coarse_candidates_both(&codes, &panel, &mut limits, &mut none, scratch, |row, center, _, _, _| {
             visited.push((row, center));
         });
         assert_eq!(visited, (0..n).map(|row| (row, row)).collect::<Vec<_>>());
         let limit = ranked(&truth.concat(), n * n / 20);
         let (mut of_rows, mut of_panel, mut open) = (vec![0; n], vec![0; n], 0);
-        kernels.coarse_count_within(&codes, &panel, limit, scratch, &mut of_rows, &mut of_panel, |row, center| {
+        by.0.coarse_count_within(&codes, &panel, limit, scratch, &mut of_rows, &mut of_panel, |row, center| {
             open += 1;
             truth[row][center] < limit
         });
         assert!(open < n * n / 20, "{open} of {}", n * n);
+    }
+}
+
+#[test]
+fn shortfalls_are_about_what_distances_lack() {
+    let mut random = Random(35);
+    // More rows than are taken at once, and no whole number of groups.
+    let (n, dim) = (301, 130);
+    let rows = random.normals(n * dim);
+    let truth = exact(&rows, &rows, dim);
+    for by in all() {
+        let codes = encoded(by, Rows::from_f32(&rows, dim), &CodesFrame::new(&mean(&rows, dim)));
+        let mut panel = CodesPanel::default();
+        panel.pack(&codes);
+        let (limit, mut out) = (ranked(&truth.concat(), n * n / 5), vec![0.0; n]);
+        by.0.coarse_shortfalls(&codes, &panel, limit, &mut CodesScratch::default(), &mut out);
+        // A distance errs by two errors, its square by twice that: of bytes less than 4 % in all, of words 0.2 %.
+        let error = if by.1 == CodeWidth::Byte { 0.04 } else { 0.002 };
+        let most = lacking(&truth, limit * (1.0 + error));
+        for (found, most) in out.iter().zip(most) {
+            assert!(*found <= most, "{by:?}: {found} for {most}");
+        }
+        by.0.coarse_shortfalls(&codes, &panel, f64::NAN, &mut CodesScratch::default(), &mut out);
+        assert!(out.iter().all(|out| *out == f64::INFINITY));
     }
 }
 
@@ -234,15 +283,15 @@ fn one_huge_row_costs_the_others_nothing() {
     right[5 * dim..6 * dim].fill(1e30);
     let left = random.normals(n * dim);
     let truth = exact(&left, &right, dim);
-    for kernels in all() {
+    for by in all() {
         let frame = CodesFrame::new(&vec![0.0; dim]);
-        let (codes, mut panel) = (encoded(kernels, Rows::from_f32(&left, dim), &frame), CodesPanel::default());
-        panel.pack(&encoded(kernels, Rows::from_f32(&right, dim), &frame));
+        let (codes, mut panel) = (encoded(by, Rows::from_f32(&left, dim), &frame), CodesPanel::default());
+        panel.pack(&encoded(by, Rows::from_f32(&right, dim), &frame));
         let mut limits: Vec<f64> = truth.iter().map(|row| 0.8 * ranked(row, 0)).collect();
         let mut visited = Vec::new();
         let scratch = &mut CodesScratch::default();
         let mut none = vec![0.0; n];
-        kernels.coarse_candidates_both(&codes, &panel, &mut limits, &mut none, scratch, |_, center, _, _, _| {
+        by.0.coarse_candidates_both(&codes, &panel, &mut limits, &mut none, scratch, |_, center, _, _, _| {
             visited.push(center);
         });
         assert_eq!(visited, vec![5; n], "its pairs are open, all others decided");
@@ -261,23 +310,23 @@ proptest! {
         };
         let (left, right) = (draw(n), draw(k));
         let center = mean(&right, dim);
-        for kernels in all() {
-            check(kernels, &left, Rows::from_f32(&left, dim), &right, &center, "any shape");
+        for by in all() {
+            check(by, &left, Rows::from_f32(&left, dim), &right, &center, "any shape");
         }
     }
 }
 
 #[test]
 fn no_rows_are_fine() {
-    for kernels in all() {
+    for by in all() {
         let frame = CodesFrame::new(&[1.0, 2.0]);
-        let none = encoded(kernels, Rows::from_f32(&[], 2), &frame);
-        let (one, mut panel) = (encoded(kernels, Rows::from_f32(&[1.0, 2.0], 2), &frame), CodesPanel::default());
+        let none = encoded(by, Rows::from_f32(&[], 2), &frame);
+        let (one, mut panel) = (encoded(by, Rows::from_f32(&[1.0, 2.0], 2), &frame), CodesPanel::default());
         let mut scratch = CodesScratch::default();
         panel.pack(&one);
-        kernels.coarse_candidates_both(&none, &panel, &mut [], &mut [1.0], &mut scratch, |_, _, _, _, _| {});
+        by.0.coarse_candidates_both(&none, &panel, &mut [], &mut [1.0], &mut scratch, |_, _, _, _, _| {});
         panel.pack(&none);
-        kernels.coarse_count_within(&one, &panel, 1.0, &mut scratch, &mut [0], &mut [], |_, _| false);
+        by.0.coarse_count_within(&one, &panel, 1.0, &mut scratch, &mut [0], &mut [], |_, _| false);
         assert!(none.is_empty() && panel.is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! What a run will cost, told before it starts: passes, time, peak memory.
 
 use serde::Serialize;
+use subsel_kernels::CodeWidth;
 
 use crate::context::{CHUNK_ROWS, Context};
 use crate::method::Selector;
@@ -28,8 +29,8 @@ pub struct Shape {
     pub cache_bytes: u64,
     /// Whether the rows lie in memory as `f32` already.
     pub lies_in_memory: bool,
-    /// Whether the processor multiplies bytes faster than `f32`.
-    pub fast_codes: bool,
+    /// The codes that the processor multiplies faster than `f32`, if any.
+    pub fast_codes: Option<CodeWidth>,
 }
 
 impl Shape {
@@ -46,7 +47,7 @@ impl Shape {
             block_rows: ctx.block_rows(dim),
             cache_bytes: ctx.cache_bytes(),
             lies_in_memory: pool.source.lies_in_memory(),
-            fast_codes: ctx.kernels().has_fast_codes(),
+            fast_codes: ctx.kernels().fast_codes(),
         }
     }
 

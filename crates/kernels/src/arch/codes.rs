@@ -1,4 +1,4 @@
-//! Rows as bytes: products by VNNI where the processor has it, and the scans of those products.
+//! Rows as codes: products by VNNI where the processor has it, of words by AVX2, and the scans of those products.
 
 use crate::codes::{self, CountEdge, Edges, Encoded, RowEdge};
 use crate::{Isa, Kernels};
@@ -24,10 +24,13 @@ macro_rules! verbs {
 }
 
 verbs! {
-    encode(values: &mut [f32], signs: &[f32], codes: &mut [i8]) -> Encoded;
+    encode(values: &mut [f32], signs: &[f32], limit: f32, codes: &mut [i8]) -> Encoded;
+    encode_words(values: &mut [f32], signs: &[f32], limit: f32, codes: &mut [i16]) -> Encoded;
     product(rows: &[i8], sums: &[i32], packed: &[u8], stride: usize, out: &mut [i32], out_stride: usize);
+    product_words(rows: &[i16], packed: &[i16], stride: usize, out: &mut [i32], out_stride: usize);
     within(dots: &[i32], edges: &Edges<'_>, row: &RowEdge, masks: &mut [u16]) -> bool;
     count(dots: &[i32], edges: &Edges<'_>, row: &CountEdge, counts: &mut [u32], masks: &mut [u16]) -> (u32, bool);
+    shortfalls(dots: &[i32], scales: &[f32], offsets: &[f32], scale: f32, reach: f32, sums: &mut [f32]) -> f32;
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -36,7 +39,7 @@ mod x86 {
     use crate::LANES;
     use crate::arch::vector::Vector;
     use crate::arch::x86::{Avx2, Avx512};
-    use crate::codes::{GROUP, QUAD};
+    use crate::codes::{GROUP, PAIR, QUAD};
     use std::arch::x86_64::*;
 
     /// See [`codes::within`].
@@ -73,8 +76,23 @@ mod x86 {
                 use super::*;
 
                 #[target_feature(enable = $features)]
-                pub(in crate::arch) fn encode(values: &mut [f32], signs: &[f32], codes: &mut [i8]) -> Encoded {
-                    codes::encode(values, signs, codes)
+                pub(in crate::arch) fn encode(
+                    values: &mut [f32],
+                    signs: &[f32],
+                    limit: f32,
+                    codes: &mut [i8],
+                ) -> Encoded {
+                    codes::encode(values, signs, limit, codes)
+                }
+
+                #[target_feature(enable = $features)]
+                pub(in crate::arch) fn encode_words(
+                    values: &mut [f32],
+                    signs: &[f32],
+                    limit: f32,
+                    codes: &mut [i16],
+                ) -> Encoded {
+                    codes::encode(values, signs, limit, codes)
                 }
 
                 #[target_feature(enable = $features)]
@@ -87,6 +105,17 @@ mod x86 {
                     out_stride: usize,
                 ) {
                     $product(rows, sums, packed, stride, out, out_stride)
+                }
+
+                #[target_feature(enable = $features)]
+                pub(in crate::arch) fn product_words(
+                    rows: &[i16],
+                    packed: &[i16],
+                    stride: usize,
+                    out: &mut [i32],
+                    out_stride: usize,
+                ) {
+                    word_product(rows, packed, stride, out, out_stride)
                 }
 
                 #[target_feature(enable = $features)]
@@ -110,6 +139,18 @@ mod x86 {
                     masks: &mut [u16],
                 ) -> (u32, bool) {
                     codes::count(dots, edges, row, counts, masks)
+                }
+
+                #[target_feature(enable = $features)]
+                pub(in crate::arch) fn shortfalls(
+                    dots: &[i32],
+                    scales: &[f32],
+                    offsets: &[f32],
+                    scale: f32,
+                    reach: f32,
+                    sums: &mut [f32],
+                ) -> f32 {
+                    codes::shortfalls(dots, scales, offsets, scale, reach, sums)
                 }
             }
         };
@@ -210,5 +251,77 @@ mod x86 {
                 }
             }
         }
+    }
+
+    /// Rows of words of one block: 12 sums, the panel's 2 vectors, a row's value and a product are all 16 registers.
+    const WORD_ROWS: usize = 6;
+
+    /// See [`codes::product_words`].
+    #[target_feature(enable = "avx2,fma,f16c")]
+    fn word_product(rows: &[i16], packed: &[i16], stride: usize, out: &mut [i32], out_stride: usize) {
+        let (m, groups) = (rows.len() / stride, packed.len() / (GROUP * stride));
+        assert!(stride.is_multiple_of(2 * PAIR), "an even number of pairs");
+        if m == 0 || groups == 0 {
+            return;
+        }
+        assert!(groups * GROUP <= out_stride && (m - 1) * out_stride + groups * GROUP <= out.len(), "room for all");
+        for group in 0..groups {
+            let mut row = 0;
+            while row < m {
+                // SAFETY: `packed` holds `groups` groups and `rows` `m` rows of `stride` words by the divisions above;
+                // `out` has room for all rows and groups by the assertion; rows and groups stay below these.
+                row += unsafe {
+                    let right = packed.as_ptr().add(group * GROUP * stride);
+                    let left = rows.as_ptr().add(row * stride);
+                    let to = out.as_mut_ptr().add(row * out_stride + group * GROUP);
+                    match m - row {
+                        WORD_ROWS.. => word_block::<WORD_ROWS>(left, right, stride, to, out_stride),
+                        2.. => word_block::<2>(left, right, stride, to, out_stride),
+                        _ => word_block::<1>(left, right, stride, to, out_stride),
+                    }
+                };
+            }
+        }
+    }
+
+    /// The products of `R` rows and a group; tells `R`.
+    ///
+    /// # Safety
+    /// `R` rows of `stride` words (a multiple of four) can be read at `left`, a group at `right`; `R` rows of a group,
+    /// `out_stride` apart, can be written at `out`.
+    #[target_feature(enable = "avx2,fma,f16c")]
+    #[allow(clippy::needless_range_loop)] // indices that unroll to registers
+    unsafe fn word_block<const R: usize>(
+        left: *const i16,
+        right: *const i16,
+        stride: usize,
+        out: *mut i32,
+        out_stride: usize,
+    ) -> usize {
+        const HALF: usize = GROUP / 2;
+        // SAFETY: the caller's; all offsets stay below what is named there.
+        unsafe {
+            let mut totals = [[_mm256_setzero_si256(); 2]; R];
+            for at in (0..stride).step_by(2 * PAIR) {
+                // Twice, for the loop's own count takes time.
+                for at in [at, at + PAIR] {
+                    let columns = right.add(at * GROUP).cast::<__m256i>();
+                    let columns = [_mm256_loadu_si256(columns), _mm256_loadu_si256(columns.add(1))];
+                    for row in 0..R {
+                        let value = _mm256_set1_epi32(left.add(row * stride + at).cast::<i32>().read_unaligned());
+                        for half in 0..2 {
+                            let product = _mm256_madd_epi16(columns[half], value);
+                            totals[row][half] = _mm256_add_epi32(totals[row][half], product);
+                        }
+                    }
+                }
+            }
+            for row in 0..R {
+                for half in 0..2 {
+                    _mm256_storeu_si256(out.add(row * out_stride + half * HALF).cast(), totals[row][half]);
+                }
+            }
+        }
+        R
     }
 }

@@ -1,4 +1,4 @@
-//! Both sides of each pair from products of bytes: a cheaper first look than that by `f32`, with wider bounds.
+//! Both sides of each pair from products of codes: a cheaper first look than that by `f32`, with wider bounds.
 //!
 //! # Error
 //! A row `x` less the frame's center, turned, is `y`; its codes stand for `s q`, and `e >= |y - s q|` is measured (see
@@ -10,10 +10,12 @@
 //! computed in `f32`, in which each of five roundings errs by at most `u = 2^-24` of what is rounded, none of which
 //! exceeds `2 (A + A' + a^2 + e'^2)`: `16 u` of either side's part ([`ROUNDING`]) is more than all of them.
 
+use std::ops::Range;
+
 use super::centers::Bounds;
 use super::tiles::sized;
 use super::{U, f64_error, round_down};
-use crate::codes::{CountEdge, Edges, GROUP, MAX_CODED, QUAD, RowEdge, signs};
+use crate::codes::{CodeWidth, CountEdge, Edges, GROUP, MAX_CODED, PAIR, QUAD, RowEdge, signs};
 use crate::{Isa, Kernels, LANES, Rows, arch};
 
 /// What rounding may change, relative to the squares it happens to.
@@ -27,6 +29,9 @@ const LARGE_NORM: f64 = (1_u64 << 40) as f64;
 
 /// Rows multiplied at once: their products with a tile of 2,048 rows (256 KiB) stay in the second-level cache.
 const AT_ONCE: usize = 32;
+
+/// Rows of a panel whose pairs with all later ones are multiplied at once: pairs among themselves come twice, so few.
+const AMONG: usize = 8 * GROUP;
 
 /// Pairs looked at in vain before the rest of a row is scanned anew, by the limit it has by then.
 const IDLE: usize = 16;
@@ -54,13 +59,13 @@ impl CodesFrame {
     }
 }
 
-/// Rows as bytes, each with its own scale and a measured error.
+/// Rows as codes, each with its own scale and a measured error.
 #[derive(Clone, Debug, Default)]
 pub struct Codes {
     dim: usize,
     /// Codes from row to row: whole quads, zeros at the end.
     stride: usize,
-    codes: Vec<i8>,
+    store: Store,
     sums: Vec<i32>,
     scales: Vec<f32>,
     /// `|s q|^2`, to a relative 2^-52.
@@ -69,6 +74,31 @@ pub struct Codes {
     errors: Vec<f64>,
     /// Whether a row is open: too large for codes.
     is_open: Vec<bool>,
+}
+
+/// Codes of either width.
+#[derive(Clone, Debug)]
+enum Store {
+    Bytes(Vec<i8>),
+    Words(Vec<i16>),
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Store::Bytes(Vec::new())
+    }
+}
+
+impl Store {
+    /// Zeros, in the room of what was before.
+    fn reset(&mut self, width: CodeWidth, len: usize) {
+        match (&mut *self, width) {
+            (Store::Bytes(codes), CodeWidth::Byte) => cleared(codes, len).resize(len, 0),
+            (Store::Words(codes), CodeWidth::Word) => cleared(codes, len).resize(len, 0),
+            (_, CodeWidth::Byte) => *self = Store::Bytes(vec![0; len]),
+            (_, CodeWidth::Word) => *self = Store::Words(vec![0; len]),
+        }
+    }
 }
 
 impl Codes {
@@ -83,8 +113,8 @@ impl Codes {
     }
 
     /// Bytes it holds for so many rows.
-    pub fn bytes(n_rows: usize, dim: usize) -> u64 {
-        (n_rows * (dim.next_multiple_of(QUAD) + 25)) as u64
+    pub fn bytes(n_rows: usize, dim: usize, width: CodeWidth) -> u64 {
+        (n_rows * (dim.next_multiple_of(QUAD) * width.bytes() + 25)) as u64
     }
 
     /// Errors of the rows, relative to their norms less the center: what the width of bounds goes by. Infinite for rows
@@ -100,8 +130,7 @@ pub struct CodesPanel {
     dim: usize,
     stride: usize,
     len: usize,
-    /// Groups of sixteen rows: four codes of each, raised by 128, are 64 bytes.
-    packed: Vec<u8>,
+    packed: Packed,
     /// Where they begin: at a cache line, for vectors that lie in two are loaded at half the rate.
     begin: usize,
     scales: Vec<f32>,
@@ -115,6 +144,67 @@ pub struct CodesPanel {
     any_open: bool,
     max_sq_norm: f64,
     max_error: f64,
+}
+
+/// Groups of sixteen rows: four bytes of each, raised by 128, or two words are 64 bytes.
+#[derive(Clone, Debug)]
+enum Packed {
+    Bytes(Vec<u8>),
+    Words(Vec<i16>),
+}
+
+impl Default for Packed {
+    fn default() -> Self {
+        Packed::Bytes(Vec::new())
+    }
+}
+
+impl Packed {
+    /// Groups of these rows, in the room of those before, and where they begin.
+    fn pack(&mut self, store: &Store, stride: usize, padded: usize) -> usize {
+        match (&mut *self, store) {
+            (Packed::Bytes(packed), Store::Bytes(codes)) => {
+                // From -127..=127 to 1..=255: the sign bit turned over.
+                pack::<QUAD, { GROUP * QUAD }, _, _>(codes, stride, padded, 128, packed, |code| code as u8 ^ 0x80)
+            }
+            (Packed::Words(packed), Store::Words(codes)) => {
+                pack::<PAIR, { GROUP * PAIR }, _, _>(codes, stride, padded, 0, packed, |code| code)
+            }
+            // Those before were of the other width.
+            (_, Store::Bytes(_)) => {
+                *self = Packed::Bytes(Vec::new());
+                self.pack(store, stride, padded)
+            }
+            (_, Store::Words(_)) => {
+                *self = Packed::Words(Vec::new());
+                self.pack(store, stride, padded)
+            }
+        }
+    }
+}
+
+/// Groups of `padded` rows in all, `TOGETHER` codes of each row side by side; tells where they begin.
+fn pack<const TOGETHER: usize, const STEP: usize, C: Copy, P: Copy>(
+    codes: &[C],
+    stride: usize,
+    padded: usize,
+    padding: P,
+    packed: &mut Vec<P>,
+    code: impl Fn(C) -> P + Copy,
+) -> usize {
+    let line = LINE / size_of::<P>();
+    cleared(packed, padded * stride + line).resize(padded * stride + line, padding);
+    let begin = to_line(packed);
+    let rows = codes.chunks(GROUP * stride.max(1));
+    for (rows, group) in rows.zip(packed[begin..].chunks_exact_mut((GROUP * stride).max(1))) {
+        for (lane, row) in rows.chunks_exact(stride).enumerate() {
+            let places = group.as_chunks_mut::<STEP>().0;
+            for (some, place) in row.as_chunks::<TOGETHER>().0.iter().zip(places) {
+                place[lane * TOGETHER..(lane + 1) * TOGETHER].copy_from_slice(&some.map(code));
+            }
+        }
+    }
+    begin
 }
 
 /// Buffers of the verbs, to be reused from call to call.
@@ -162,8 +252,8 @@ impl CodesPanel {
     }
 
     /// Bytes it holds for so many rows.
-    pub fn bytes(n_rows: usize, dim: usize) -> u64 {
-        (n_rows.next_multiple_of(GROUP) * (dim.next_multiple_of(QUAD) + 29) + LINE) as u64
+    pub fn bytes(n_rows: usize, dim: usize, width: CodeWidth) -> u64 {
+        (n_rows.next_multiple_of(GROUP) * (dim.next_multiple_of(QUAD) * width.bytes() + 29) + LINE) as u64
     }
 
     /// Takes in other rows, in the room of those before.
@@ -171,19 +261,7 @@ impl CodesPanel {
         let (len, stride) = (codes.len(), codes.stride);
         let padded = len.next_multiple_of(GROUP);
         (self.dim, self.stride, self.len) = (codes.dim, stride, len);
-        cleared(&mut self.packed, padded * stride + LINE).resize(padded * stride + LINE, 128);
-        self.begin = to_line(&self.packed);
-        let rows = codes.codes.chunks(GROUP * stride.max(1));
-        let packed = &mut self.packed[self.begin..];
-        for (rows, group) in rows.zip(packed.chunks_exact_mut((GROUP * stride).max(1))) {
-            for (lane, row) in rows.chunks_exact(stride).enumerate() {
-                let places = group.as_chunks_mut::<{ GROUP * QUAD }>().0;
-                for (quad, place) in row.as_chunks::<QUAD>().0.iter().zip(places) {
-                    // From -127..=127 to 1..=255: the sign bit turned over.
-                    place[lane * QUAD..(lane + 1) * QUAD].copy_from_slice(&quad.map(|code| code as u8 ^ 0x80));
-                }
-            }
-        }
+        self.begin = self.packed.pack(&codes.store, stride, padded);
         cleared(&mut self.sq_norms, len).extend_from_slice(&codes.sq_norms);
         cleared(&mut self.errors, len).extend_from_slice(&codes.errors);
         cleared(&mut self.is_open, len).extend_from_slice(&codes.is_open);
@@ -324,9 +402,14 @@ impl Codes {
 }
 
 impl Kernels {
-    /// Whether products of bytes are faster here than those of `f32`.
-    pub fn has_fast_codes(self) -> bool {
-        self.isa == Isa::Avx512Vnni
+    /// The codes of which products are faster here than those of `f32`, if any are.
+    pub fn fast_codes(self) -> Option<CodeWidth> {
+        match self.isa {
+            Isa::Avx512Vnni => Some(CodeWidth::Byte),
+            // With AVX-512 but no VNNI, words are multiplied and added no faster than `f32`.
+            Isa::Avx2 => Some(CodeWidth::Word),
+            _ => None,
+        }
     }
 
     /// Encodes the rows, in the room of those before.
@@ -334,12 +417,13 @@ impl Kernels {
     /// Each row has the scale of its largest value after turning. The error is measured in `f64`; added to that is what
     /// subtracting and turning in `f32` have rounded: at most `u` of the norm for each of `2 log2(d) + 4` steps, each of
     /// which keeps norms (but for a factor that all rows share).
-    pub fn encode(self, rows: Rows<'_>, frame: &CodesFrame, codes: &mut Codes) {
+    pub fn encode(self, rows: Rows<'_>, frame: &CodesFrame, width: CodeWidth, codes: &mut Codes) {
         let (dim, len) = (frame.dim(), rows.len());
         assert_eq!(rows.dim(), dim, "rows and frame of one dimension");
         let stride = dim.next_multiple_of(QUAD);
         (codes.dim, codes.stride) = (dim, stride);
-        cleared(&mut codes.codes, len * stride).resize(len * stride, 0);
+        codes.store.reset(width, len * stride);
+        let limit = width.most(stride);
         cleared(&mut codes.sums, len);
         cleared(&mut codes.scales, len);
         cleared(&mut codes.sq_norms, len);
@@ -348,12 +432,10 @@ impl Kernels {
         let mut values = vec![0.0; dim];
         let mut sq_norm = [0.0];
         for row in 0..len {
-            let out = &mut codes.codes[row * stride..(row + 1) * stride];
             self.widen_offset(rows.slice(row..row + 1), &frame.center, &mut values);
             arch::sq_norms_f32(self, &values, dim, &mut sq_norm);
             let norm = sq_norm[0].sqrt();
             if is_large(norm) {
-                out.fill(0);
                 codes.sums.push(0);
                 codes.scales.push(0.0);
                 codes.sq_norms.push(0.0);
@@ -361,7 +443,11 @@ impl Kernels {
                 codes.is_open.push(true);
                 continue;
             }
-            let encoded = arch::codes::encode(self, &mut values, &frame.signs, out);
+            let at = row * stride..(row + 1) * stride;
+            let encoded = match &mut codes.store {
+                Store::Bytes(out) => arch::codes::encode(self, &mut values, &frame.signs, limit, &mut out[at]),
+                Store::Words(out) => arch::codes::encode_words(self, &mut values, &frame.signs, limit, &mut out[at]),
+            };
             let scale = f64::from(encoded.scale);
             codes.sums.push(encoded.sum);
             codes.scales.push(encoded.scale);
@@ -373,10 +459,10 @@ impl Kernels {
         }
     }
 
-    /// As [`candidates_both`](Self::candidates_both), for rows as bytes: the bounds are wider, and more pairs visited.
+    /// As [`candidates_both`](Self::candidates_both), for rows as codes: the bounds are wider, and more pairs visited.
     ///
     /// # Panics
-    /// If rows and panel are not of one frame's dimension.
+    /// If rows and panel are not of one frame's dimension and one width.
     pub fn coarse_candidates_both(
         self,
         rows: &Codes,
@@ -442,11 +528,11 @@ impl Kernels {
         });
     }
 
-    /// As [`count_within`](Self::count_within), for rows as bytes: what these leave open, `is_within(row, center)` has to
+    /// As [`count_within`](Self::count_within), for rows as codes: what these leave open, `is_within(row, center)` has to
     /// say.
     ///
     /// # Panics
-    /// If rows and panel are not of one frame's dimension.
+    /// If rows and panel are not of one frame's dimension and one width.
     #[allow(clippy::too_many_arguments)] // two sides of each pair
     pub fn coarse_count_within(
         self,
@@ -489,21 +575,108 @@ impl Kernels {
         panel_counts.iter_mut().zip(counts).for_each(|(count, more)| *count += *more);
     }
 
+    /// As [`shortfalls`](Self::shortfalls), for rows as codes: `panel` has the same rows as `codes`.
+    ///
+    /// With `E` twice the largest error of a row, a distance is at least `c - E` where that of the codes is `c`. For any
+    /// `a` of at least `E`, `2 c E <= E (c^2 / a + a)`, so that the square stays below `l` by at most
+    /// `l + E a - (1 - E / a) c^2`, if it does at all. That is largely a product, and taken for all pairs; with `a` the
+    /// root of `l` it is narrow where it matters.
+    ///
+    /// # Panics
+    /// If the panel is not of as many rows, of one frame's dimension and one width.
+    pub fn coarse_shortfalls(
+        self,
+        codes: &Codes,
+        panel: &CodesPanel,
+        limit: f64,
+        scratch: &mut CodesScratch,
+        out: &mut [f64],
+    ) {
+        assert!(codes.len() == panel.len() && out.len() == panel.len(), "one number per row");
+        let (both, a) = (2.0 * panel.max_error, panel.distances().above(limit));
+        // Written so that NaN is not narrow.
+        let is_narrow = both <= a && !is_large(a);
+        if panel.any_open || !is_narrow {
+            out.fill(f64::INFINITY);
+            return;
+        }
+        let share = 1.0 - both / a;
+        let above = a * a * (1.0 + panel.distances().error) + both * a;
+        // Products, scales, offsets and their sums are rounded: none exceeds these.
+        let room = ROUNDING * (2.0 * panel.max_sq_norm + above) + UNDERFLOW;
+        let reach = |row: usize| round_up(above + room - share * codes.sq_norms[row]);
+        let CodesScratch { dots, offsets, reaches, .. } = scratch;
+        let padded = panel.near.len();
+        let (offsets, sums) = (sized(offsets, padded), sized(reaches, padded));
+        // Padding is infinitely far.
+        offsets.fill(f32::INFINITY);
+        for (offset, sq_norm) in offsets.iter_mut().zip(&panel.sq_norms) {
+            *offset = round_down(share * sq_norm);
+        }
+        sums.fill(0.0);
+        // The sums of rows are kept apart: a column's is whole only after all rows before it.
+        let mut of_rows = vec![0.0; codes.len()];
+        for first in (0..codes.len()).step_by(AMONG) {
+            let columns = first..(first + AMONG).min(padded);
+            self.for_some_codes(codes, first..codes.len(), panel, columns.clone(), dots, |row, dots| {
+                let scales = &panel.scales[columns.clone()];
+                let (scale, reach) = ((2.0 * share) as f32 * codes.scales[row], reach(row));
+                of_rows[row] += if columns.contains(&row) {
+                    // Of pairs among the columns each side comes on its own; the one with itself is none.
+                    let own = std::mem::replace(&mut offsets[row], f32::INFINITY);
+                    let (offsets_of, mut unused) = (&offsets[columns.clone()], [0.0; AMONG]);
+                    let sum = arch::codes::shortfalls(self, dots, scales, offsets_of, scale, reach, &mut unused);
+                    offsets[row] = own;
+                    sum
+                } else {
+                    let (offsets, sums) = (&offsets[columns.clone()], &mut sums[columns.clone()]);
+                    arch::codes::shortfalls(self, dots, scales, offsets, scale, reach, sums)
+                };
+            });
+        }
+        // Of so many summands, none negative, each sum is rounded at most once for each and a few times more.
+        let rounding = 1.0 + (panel.len() + 32) as f64 * U;
+        for ((out, of_row), of_column) in out.iter_mut().zip(of_rows).zip(sums) {
+            *out = (f64::from(of_row) + f64::from(*of_column)) * rounding;
+        }
+    }
+
     /// Multiplies all rows with all of the panel, and hands on the products of each row (whole groups).
-    fn for_codes(self, rows: &Codes, panel: &CodesPanel, dots: &mut Vec<i32>, mut visit: impl FnMut(usize, &[i32])) {
-        if rows.is_empty() || panel.is_empty() {
+    fn for_codes(self, rows: &Codes, panel: &CodesPanel, dots: &mut Vec<i32>, visit: impl FnMut(usize, &[i32])) {
+        self.for_some_codes(rows, 0..rows.len(), panel, 0..panel.near.len(), dots, visit);
+    }
+
+    /// The same of some rows and whole groups of the panel.
+    fn for_some_codes(
+        self,
+        rows: &Codes,
+        some: Range<usize>,
+        panel: &CodesPanel,
+        columns: Range<usize>,
+        dots: &mut Vec<i32>,
+        mut visit: impl FnMut(usize, &[i32]),
+    ) {
+        if some.is_empty() || columns.is_empty() {
             return;
         }
         assert_eq!((rows.dim, rows.stride), (panel.dim, panel.stride), "rows and panel of one dimension");
-        let width = panel.near.len();
-        let packed = &panel.packed[panel.begin..panel.begin + width * panel.stride];
+        let width = columns.len();
+        let held = panel.begin + columns.start * panel.stride..panel.begin + columns.end * panel.stride;
         let dots = sized(dots, AT_ONCE * width + LINE / 4);
         let begin = to_line(dots);
         let dots = &mut dots[begin..begin + AT_ONCE * width];
-        for first in (0..rows.len()).step_by(AT_ONCE) {
-            let range = first..(first + AT_ONCE).min(rows.len());
-            let codes = &rows.codes[range.start * rows.stride..range.end * rows.stride];
-            arch::codes::product(self, codes, &rows.sums[range.clone()], packed, rows.stride, dots, width);
+        for first in some.clone().step_by(AT_ONCE) {
+            let range = first..(first + AT_ONCE).min(some.end);
+            let (at, sums) = (range.start * rows.stride..range.end * rows.stride, &rows.sums[range.clone()]);
+            match (&rows.store, &panel.packed) {
+                (Store::Bytes(codes), Packed::Bytes(packed)) => {
+                    arch::codes::product(self, &codes[at], sums, &packed[held.clone()], rows.stride, dots, width);
+                }
+                (Store::Words(codes), Packed::Words(packed)) => {
+                    arch::codes::product_words(self, &codes[at], &packed[held.clone()], rows.stride, dots, width);
+                }
+                _ => panic!("rows and panel of one width of codes"),
+            }
             for (row, dots) in range.zip(dots.chunks_exact(width)) {
                 visit(row, dots);
             }
@@ -532,23 +705,34 @@ mod tests {
     fn buffers_hold_no_more_than_they_say() {
         let kernels = Kernels::new(Isa::Scalar).expect("always there");
         let (mut codes, mut panel, mut scratch) = (Codes::default(), CodesPanel::default(), CodesScratch::default());
-        for (n, dim) in [(1, 1), (17, 5), (300, 64), (301, 63), (330, 101)] {
+        for (n, dim, width) in [(1, 1), (17, 5), (300, 64), (301, 63), (330, 101)]
+            .into_iter()
+            .flat_map(|(n, dim)| CodeWidth::ALL.map(|width| (n, dim, width)))
+        {
             let frame = CodesFrame::new(&vec![0.5; dim]);
-            kernels.encode(Rows::from_f32(&vec![1.0; n * dim], dim), &frame, &mut codes);
+            kernels.encode(Rows::from_f32(&vec![1.0; n * dim], dim), &frame, width, &mut codes);
             panel.pack(&codes);
             let (mut of_rows, mut of_panel) = (vec![0; n], vec![0; n]);
             kernels.coarse_count_within(&codes, &panel, 1.0, &mut scratch, &mut of_rows, &mut of_panel, |_, _| false);
             let (mut x, mut y) = (vec![1.0; n], vec![1.0; n]);
             kernels.coarse_candidates_both(&codes, &panel, &mut x, &mut y, &mut scratch, |_, _, _, _, _| {});
 
-            let Codes { codes, sums, scales, sq_norms, errors, is_open, .. } = &codes;
-            let held = codes.capacity() + 4 * (sums.capacity() + scales.capacity());
+            let Codes { store, sums, scales, sq_norms, errors, is_open, .. } = &codes;
+            let held = match store {
+                Store::Bytes(codes) => codes.capacity(),
+                Store::Words(codes) => 2 * codes.capacity(),
+            };
+            let held = held + 4 * (sums.capacity() + scales.capacity());
             let held = held + 8 * (sq_norms.capacity() + errors.capacity()) + is_open.capacity();
-            assert!(held as u64 <= Codes::bytes(n, dim), "{n} {dim}: {held}");
+            assert!(held as u64 <= Codes::bytes(n, dim, width), "{n} {dim}: {held}");
             let CodesPanel { packed, scales, near, errors_up, sq_norms, errors, is_open, .. } = &panel;
-            let held = packed.capacity() + 4 * (scales.capacity() + near.capacity() + errors_up.capacity());
+            let held = match packed {
+                Packed::Bytes(packed) => packed.capacity(),
+                Packed::Words(packed) => 2 * packed.capacity(),
+            };
+            let held = held + 4 * (scales.capacity() + near.capacity() + errors_up.capacity());
             let held = held + 8 * (sq_norms.capacity() + errors.capacity()) + is_open.capacity();
-            assert!(held as u64 <= CodesPanel::bytes(n, dim), "{n} {dim}: {held}");
+            assert!(held as u64 <= CodesPanel::bytes(n, dim, width), "{n} {dim}: {held}");
             let CodesScratch { dots, masks, offsets, reaches, counts } = &scratch;
             let fours = dots.capacity() + offsets.capacity() + reaches.capacity() + counts.capacity();
             assert!((4 * fours + 2 * masks.capacity()) as u64 <= CodesScratch::bytes(n), "{n} {dim}");

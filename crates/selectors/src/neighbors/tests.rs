@@ -99,7 +99,7 @@ fn tiles_threads_and_instructions_make_no_difference() {
             let settings = Settings { threads: Some(threads), isa: Some(isa), ..Settings::default() };
             let Ok(mut ctx) = Context::new(&settings) else { continue };
             let checked = CheckedPool::new(&pool.pool(), &mut ctx).unwrap_or_else(|error| panic!("{error}"));
-            for first in [First::Fastest, First::Bytes] {
+            for first in First::ALL {
                 let got = knn_by(first, &checked, k, &ctx).unwrap_or_else(|error| panic!("{error}"));
                 let n = pool.pool().source.n_rows();
                 assert!(got == expected, "{n} rows of {dim}, {isa:?}, {threads} threads, {first:?}");
@@ -108,9 +108,9 @@ fn tiles_threads_and_instructions_make_no_difference() {
     }
 }
 
-/// Small pools of any kind, by bytes.
+/// Small pools of any kind, by codes.
 #[test]
-fn bytes_first_change_no_list() {
+fn codes_first_change_no_list() {
     let ctx = Context::new(&Settings { threads: Some(1), ..Settings::default() });
     let mut ctx = ctx.unwrap_or_else(|error| panic!("{error}"));
     let mut draws = Draws::new(ctx.stream("pools"));
@@ -130,12 +130,15 @@ fn bytes_first_change_no_list() {
         let k = 1 + draws.below(n as u64 - 1) as usize;
         let pool = matrix_pool(values, dim);
         let checked = CheckedPool::new(&pool.pool(), &mut ctx).unwrap_or_else(|error| panic!("{error}"));
-        let got = knn_by(First::Bytes, &checked, k, &ctx).unwrap_or_else(|error| panic!("{error}"));
-        assert!(got == naive_graph(&pool, dim, k), "case {case}: {n} rows of {dim}, kind {kind}, {far} {scale}");
+        let expected = naive_graph(&pool, dim, k);
+        for first in First::ALL {
+            let got = knn_by(first, &checked, k, &ctx).unwrap_or_else(|error| panic!("{error}"));
+            assert!(got == expected, "case {case}: {n} rows of {dim}, kind {kind}, {far} {scale}, {first:?}");
+        }
     }
 }
 
-/// As wide and as many as processors with fast products of bytes take by themselves.
+/// As wide and as many as processors with fast products of codes take by themselves.
 #[test]
 fn embeddings_have_the_lists_of_all_pairs() {
     let (n, dim, k) = (2500, 70, 6);
@@ -145,7 +148,7 @@ fn embeddings_have_the_lists_of_all_pairs() {
         let settings = Settings { threads: Some(threads), isa: Some(isa), ..Settings::default() };
         let Ok(mut ctx) = Context::new(&settings) else { continue };
         let checked = CheckedPool::new(&pool.pool(), &mut ctx).unwrap_or_else(|error| panic!("{error}"));
-        for first in [First::Fastest, First::Bytes] {
+        for first in First::ALL {
             let got = knn_by(first, &checked, k, &ctx).unwrap_or_else(|error| panic!("{error}"));
             assert!(got == expected, "{isa:?}, {threads} threads, {first:?}");
         }

@@ -104,7 +104,7 @@ fn columns_come_in_stripes_as_memory_allows() {
         block_rows: 2048,
         cache_bytes: 0,
         lies_in_memory: false,
-        fast_codes: true,
+        fast_codes: None,
     };
     assert_eq!(medians::passes(&shape), 16.0);
     let pool = mixture_pool(50, 3, 1);

@@ -6,11 +6,11 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use subsel_kernels::{Block, Kernels, Panel, PanelScratch};
+use subsel_kernels::{Block, Codes, CodesFrame, CodesPanel, CodesScratch, Kernels, Panel, PanelScratch, Rows};
 
 use crate::Error;
 use crate::clustering::KMeans;
-use crate::coarse::mean;
+use crate::coarse::{mean, words};
 use crate::context::{CHUNK_ROWS, Context};
 use crate::method::{MethodInfo, ParamInfo, Selector, params_of};
 use crate::neighbors::{knn, knn_plan};
@@ -208,13 +208,12 @@ impl Selector for TypiClust {
         let neighbors = if largest > CHUNK_ROWS {
             knn_plan(&Shape { n: largest, ..*shape }, k)
         } else {
-            let rows = (largest * (8 * shape.dim + 80)) as u64;
             Work {
                 passes: 1.0,
                 // Each pair once; probes and contenders with all.
                 panel_ops: (0.5 * (largest + 128) as f64 + 4.0 * PROBES as f64) * (largest * shape.dim) as f64,
                 canonical_ops: (largest * shape.dim * 8) as f64,
-                bytes: rows + PanelScratch::bytes_among(largest, shape.dim),
+                bytes: Buffers::bytes(largest, shape),
                 ..Work::default()
             }
         };
@@ -368,7 +367,7 @@ impl TypiClust {
         let mut sq_dists = vec![0.0; rows.len()];
         let mut distances: Vec<(usize, f64)> = Vec::new();
         let panel = &cluster.panel;
-        for at in cluster.contenders(&mut buffers.scratch) {
+        for at in cluster.contenders(&mut buffers) {
             kernels.sq_dists(panel.center(at), panel.centers(), &mut sq_dists);
             let mut others = sq_dists.clone();
             others.swap_remove(at);
@@ -393,6 +392,24 @@ struct Buffers {
     stored: Block,
     values: Vec<f32>,
     scratch: PanelScratch,
+    codes: Codes,
+    codes_panel: CodesPanel,
+    codes_scratch: CodesScratch,
+}
+
+impl Buffers {
+    /// The most bytes they hold for clusters of so many rows.
+    fn bytes(rows: usize, shape: &Shape) -> u64 {
+        let values = (rows * (8 * shape.dim + 80)) as u64;
+        values
+            + match words(shape.fast_codes, rows, shape.dim) {
+                Some(width) => {
+                    let codes = Codes::bytes(rows, shape.dim, width) + CodesPanel::bytes(rows, shape.dim, width);
+                    codes + CodesScratch::bytes(rows)
+                }
+                None => PanelScratch::bytes_among(rows, shape.dim),
+            }
+    }
 }
 
 /// Rows whose mean distance is worked out first: the least of theirs shows what others can be left out by.
@@ -418,16 +435,26 @@ impl Crowd {
     ///
     /// How far distances stay below a limit, summed, bounds the mean distance to the `k` nearest from below, whichever
     /// they are. The sum takes one product for both rows of a pair and no list; rows in the middle give the limit.
-    fn contenders(&self, scratch: &mut PanelScratch) -> Vec<usize> {
+    fn contenders(&self, buffers: &mut Buffers) -> Vec<usize> {
         let n = self.panel.len();
         let all: Vec<usize> = (0..n).collect();
         if n <= 4 * PROBES {
             return self.nearest_of(&all, f64::INFINITY).0;
         }
-        let (_, best) = self.nearest_of(&self.in_the_middle(), f64::INFINITY);
+        let (values, dim) = (self.panel.centers(), self.panel.dim());
+        let middle = mean(values, dim, self.kernels);
+        let (_, best) = self.nearest_of(&self.nearest_to(&middle), f64::INFINITY);
         let limit = REACH * self.distance.square(best);
         let mut shortfalls = vec![0.0; n];
-        self.kernels.shortfalls(&self.panel, &self.sq_norms, limit, scratch, &mut shortfalls);
+        let Buffers { scratch, codes, codes_panel, codes_scratch, .. } = buffers;
+        match words(self.kernels.fast_codes(), n, dim) {
+            Some(width) => {
+                self.kernels.encode(Rows::from_f32(values, dim), &CodesFrame::new(&middle), width, codes);
+                codes_panel.pack(codes);
+                self.kernels.coarse_shortfalls(codes, codes_panel, limit, codes_scratch, &mut shortfalls);
+            }
+            None => self.kernels.shortfalls(&self.panel, &self.sq_norms, limit, scratch, &mut shortfalls),
+        }
         let least = |shortfall: f64| self.distance.least_mean(self.k, limit, shortfall);
         let left: Vec<usize> = all.into_iter().filter(|row| least(shortfalls[*row]) <= with_room(best)).collect();
         self.nearest_of(&left, best).0
@@ -456,11 +483,10 @@ impl Crowd {
         (left.map(|(row, _)| *row).collect(), best)
     }
 
-    /// The rows near the mean of all: typical ones among them, more often than not.
-    fn in_the_middle(&self) -> Vec<usize> {
-        let (values, dim) = (self.panel.centers(), self.panel.dim());
+    /// The rows nearest to the mean of all: typical ones among them, more often than not.
+    fn nearest_to(&self, middle: &[f32]) -> Vec<usize> {
         let mut sq_dists = vec![0.0; self.panel.len()];
-        self.kernels.sq_dists(&mean(values, dim, self.kernels), values, &mut sq_dists);
+        self.kernels.sq_dists(middle, self.panel.centers(), &mut sq_dists);
         let mut nearest = Smallest::new(PROBES);
         sq_dists.into_iter().enumerate().for_each(|(row, sq_dist)| nearest.push((Key(sq_dist), row)));
         nearest.into_sorted().into_iter().map(|(_, row)| row).collect()

@@ -1,13 +1,16 @@
 use super::*;
 use crate::annotations::Classes;
+use crate::context::Settings;
+use crate::select::select;
 use crate::testing::{LinePool, line_pool, matrix_pool, mixture_pool, picks_of, select_rows, values_of};
+use subsel_kernels::Isa;
 
 /// Seven points of the specification's example.
 const EXAMPLE: [f32; 14] = [0., 0., 1., 0., 0., 1., 1., 1., 0.5, 0.5, 0.4, 0.6, 3., 3.];
 
 fn typicalities(values: &[f32], k: usize, distance: Distance) -> Vec<f64> {
     let pool = matrix_pool(values.to_vec(), 2);
-    let mut ctx = Context::new(&crate::Settings::default()).unwrap_or_else(|error| panic!("{error}"));
+    let mut ctx = Context::new(&Settings::default()).unwrap_or_else(|error| panic!("{error}"));
     let pool = CheckedPool::new(&pool.pool(), &mut ctx).unwrap_or_else(|error| panic!("{error}"));
     let graph = knn(&pool, k, &ctx).unwrap_or_else(|error| panic!("{error}"));
     (0..pool.len())
@@ -125,17 +128,25 @@ fn naive(pool: &LinePool, dim: usize, clusters: &[usize], budget: usize, distanc
 
 #[test]
 fn picks_are_those_of_the_rule_as_written() {
-    let clusters: Vec<usize> = (0..700).map(|i| if i < 300 { 0 } else { 1 + i % 3 }).collect();
-    let distinct = values_of(&mixture_pool(700, 6, 4));
-    // Of the second cluster most rows are equal: distances of 0, and ties.
-    let mut equal = distinct.clone();
-    (301..680).filter(|row| row % 3 == 1).for_each(|row| equal.copy_within(300 * 6..301 * 6, row * 6));
-    for values in [distinct, equal] {
-        for distance in [Distance::Squared, Distance::Euclidean] {
-            let pool = matrix_pool(values.clone(), 6);
-            let expected = naive(&pool, 6, &clusters, 30, distance);
-            let method = TypiClust { distance, ..by_labels() };
-            assert_eq!(picks_of(&method, &with_clusters(pool, &clusters), 30, 0), expected);
+    // Wide enough for words, where these are faster, or not.
+    for (n, dim) in [(700, 6), (900, 80)] {
+        let clusters: Vec<usize> = (0..n).map(|i| if i < 300 { 0 } else { 1 + i % 2 }).collect();
+        let distinct = values_of(&mixture_pool(n, dim, 4));
+        // Of the second cluster most rows are equal: distances of 0, and ties.
+        let mut equal = distinct.clone();
+        (301..n - 20).filter(|row| row % 2 == 0).for_each(|row| equal.copy_within(300 * dim..301 * dim, row * dim));
+        for values in [distinct, equal] {
+            for distance in [Distance::Squared, Distance::Euclidean] {
+                let pool = matrix_pool(values.clone(), dim);
+                let expected = naive(&pool, dim, &clusters, 20, distance);
+                let (method, pool) = (TypiClust { distance, ..by_labels() }, with_clusters(pool, &clusters));
+                for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+                    let mut ctx = Context::new(&Settings { isa: Some(isa), ..Settings::default() })
+                        .unwrap_or_else(|error| panic!("{error}"));
+                    let picks = select(&method, &pool.pool(), 20, &mut ctx).unwrap_or_else(|error| panic!("{error}"));
+                    assert_eq!(picks.rows(), expected, "{n} rows of {dim}, {isa:?}");
+                }
+            }
         }
     }
 }
