@@ -106,14 +106,15 @@ impl KMeans {
         let of_sample = if shape.n > 2 * sample_rows(self.k) { sample_rows(self.k) } else { 0 };
         let of_sample = Shape { n: of_sample, ..*shape };
         let sampled = of_sample.n as f64 / n;
-        // As measured: of later iterations the bounds spare most rows, and, with one for each center, most centers.
+        // As measured, in products of all rows and centers: of later iterations the bounds spare most rows, and, with one
+        // for each center, most centers, but for those right after seeding; taking these bounds takes as long as products.
         let (on_all, on_sample) = (self.iterations.min(45) as f64, self.iterations.min(SAMPLE_ITERATIONS) as f64);
         let whole = on_all + sampled * on_sample;
-        let compared = |shape: &Shape, iterations: f64| match Lloyd::keeps_floors(shape, self.k) {
-            true => 1.0 + (0.2 + 3.0 / k) * iterations,
+        let compared = |shape: &Shape, iterations: f64, is_seeded: bool| match Lloyd::keeps_floors(shape, self.k) {
+            true => 1.9 + (0.27 + 4.0 / k) * iterations + if is_seeded { 4.4 } else { 0.0 },
             false => iterations,
         };
-        let compared = compared(shape, on_all) + sampled * compared(&of_sample, on_sample);
+        let compared = compared(shape, on_all, of_sample.n == 0) + sampled * compared(&of_sample, on_sample, true);
         let trials = seeding::trials(self.k) as f64;
         // The view of the sample: what is known of each row, and what drew it.
         let sample = 80 * of_sample.n as u64;
