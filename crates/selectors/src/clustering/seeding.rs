@@ -2,17 +2,18 @@
 //! of a few trials each (as scikit-learn does). Which trial is the best is judged on a sample where the pool is large:
 //! draws are exact all the same, and no pass per center is needed.
 
-use subsel_formats::MemorySource;
+use std::ops::Range;
+
+use rayon::prelude::*;
 use subsel_kernels::{Block, Panel};
 
 use crate::Error;
-use crate::context::Context;
+use crate::context::{CHUNK_ROWS, Context};
 use crate::methods::random::draw_uniform;
-use crate::pairs::widened;
 use crate::plan::Shape;
 use crate::pool::CheckedPool;
 use crate::random::{Draws, Stream};
-use crate::scan::{self, BlockAt};
+use crate::scan;
 use crate::shrinking::{Drawn, Nearest, RefreshRule, Shrinking};
 
 /// Up to so many clusters, each center is the best of several trials. Beyond, one trial: the iterations even out what
@@ -62,18 +63,12 @@ fn seed_lazily(pool: &CheckedPool<'_>, k: usize, first: usize, draws: Draws, ctx
     Ok(nearest.into_centers())
 }
 
-/// Squared distances of the sample's rows to the nearest center so far, less the latest.
+/// A sample of the pool, and squared distances of its rows to the nearest center so far, less the latest.
 struct Potentials {
-    sample: MemorySource<Vec<f32>>,
+    /// Of each chunk the rows, `(rows, d)`.
+    sample: Vec<Vec<f32>>,
     sq_norms: Vec<f64>,
     sq_dists: Vec<f64>,
-}
-
-/// Buffers of one worker.
-#[derive(Default)]
-struct Worker {
-    near: Vec<f64>,
-    wide: Vec<f32>,
 }
 
 impl Potentials {
@@ -85,15 +80,20 @@ impl Potentials {
             draw_uniform(pool, stream, 0..pool.len(), SAMPLE).into_iter().map(|(_, row)| row).collect()
         };
         rows.sort_unstable();
-        let mut values = Vec::new();
-        for part in rows.chunks(ctx.block_rows(pool.dim())) {
-            let (mut scratch, mut wide) = (Block::default(), Vec::new());
-            pool.gather_f32(ctx, part, &mut scratch, &mut wide)?;
-            values.extend_from_slice(&wide);
-        }
+        let gather = |chunk: &[usize]| {
+            let mut values = Vec::with_capacity(chunk.len() * pool.dim());
+            for part in chunk.chunks(ctx.block_rows(pool.dim())) {
+                let (mut scratch, mut wide) = (Block::default(), Vec::new());
+                pool.gather_f32(ctx, part, &mut scratch, &mut wide)?;
+                values.extend_from_slice(&wide);
+            }
+            Ok(values)
+        };
+        let sample: Result<Vec<Vec<f32>>, Error> =
+            ctx.threads().install(|| rows.par_chunks(CHUNK_ROWS).map(gather).collect());
         let sq_norms = rows.iter().map(|&row| pool.sq_norms()[row]).collect();
         let sq_dists = vec![f64::INFINITY; rows.len()];
-        Ok(Potentials { sample: MemorySource::new(values, pool.dim())?, sq_norms, sq_dists })
+        Ok(Potentials { sample: sample?, sq_norms, sq_dists })
     }
 
     /// Accounts for the latest center, and tells by how much each of `tried` `(t, d)` would lower the sum of all
@@ -101,13 +101,12 @@ impl Potentials {
     fn gains(&mut self, latest: &[f32], tried: &[f32], ctx: &Context) -> Result<Vec<f64>, Error> {
         let panel = Panel::new(ctx.kernels(), [latest, tried].concat(), latest.len(), None);
         let mut gains = vec![0.0; panel.len()];
-        let sq_norms = &self.sq_norms;
-        let step = |worker: &mut Worker, folded: Option<Vec<f64>>, block: BlockAt<'_>, sq_dists: &mut [f64]| {
-            let mut gains = folded.unwrap_or_else(|| vec![0.0; panel.len()]);
-            worker.compare(ctx, block, &sq_norms[block.range()], &panel, sq_dists, &mut gains);
-            Ok(gains)
+        let (sample, sq_norms) = (&self.sample, &self.sq_norms);
+        let step = |near: &mut Vec<f64>, rows: Range<usize>, sq_dists: &mut [f64]| {
+            let values = &sample[rows.start / CHUNK_ROWS];
+            Ok(Some(compare(ctx, values, &sq_norms[rows], &panel, sq_dists, near)))
         };
-        scan::pass(&self.sample, ctx, &mut self.sq_dists, Worker::default, step, |chunk: Vec<f64>| {
+        scan::chunks(sq_norms.len(), ctx, &mut self.sq_dists, Vec::new, step, |chunk: Vec<f64>| {
             gains.iter_mut().zip(chunk).for_each(|(gain, more)| *gain += more);
             Ok(())
         })?;
@@ -116,38 +115,36 @@ impl Potentials {
     }
 }
 
-impl Worker {
-    /// Row 0 of `panel` lowers `sq_dists`; what the others would lower them by goes to `gains`, row by row, so that the
-    /// sums do not depend on blocks. For so few columns a matrix product is slower than row by row.
-    fn compare(
-        &mut self,
-        ctx: &Context,
-        block: BlockAt<'_>,
-        sq_norms: &[f64],
-        panel: &Panel,
-        sq_dists: &mut [f64],
-        gains: &mut [f64],
-    ) {
-        let (kernels, dim) = (ctx.kernels(), panel.dim());
-        let all: Vec<u32> = (0..panel.len() as u32).collect();
-        self.near.resize(all.len(), 0.0);
-        let values = widened(kernels, block.rows, &mut self.wide);
-        for ((x, sq_norm), limit) in values.chunks_exact(dim).zip(sq_norms).zip(sq_dists) {
-            kernels.sq_dists_near(x, *sq_norm, panel, &all, &mut self.near);
-            let error = panel.sq_dist_error(*sq_norm);
-            for (center, near) in self.near.iter().enumerate() {
-                // Written so that NaN may be below.
-                if near - error >= *limit {
-                    continue;
-                }
-                match kernels.sq_dist_below(x, panel.center(center), *limit) {
-                    Some(sq_dist) if center == 0 => *limit = sq_dist,
-                    Some(sq_dist) => gains[center] += *limit - sq_dist,
-                    None => {}
-                }
+/// Row 0 of `panel` lowers `sq_dists`; what the others would lower them by is summed up, row by row. For so few columns a
+/// matrix product is slower than that.
+fn compare(
+    ctx: &Context,
+    values: &[f32],
+    sq_norms: &[f64],
+    panel: &Panel,
+    sq_dists: &mut [f64],
+    near: &mut Vec<f64>,
+) -> Vec<f64> {
+    let kernels = ctx.kernels();
+    let all: Vec<u32> = (0..panel.len() as u32).collect();
+    near.resize(all.len(), 0.0);
+    let mut gains = vec![0.0; all.len()];
+    for ((x, sq_norm), limit) in values.chunks_exact(panel.dim()).zip(sq_norms).zip(sq_dists) {
+        kernels.sq_dists_near(x, *sq_norm, panel, &all, near);
+        let error = panel.sq_dist_error(*sq_norm);
+        for (center, near) in near.iter().enumerate() {
+            // Written so that NaN may be below.
+            if near - error >= *limit {
+                continue;
+            }
+            match kernels.sq_dist_below(x, panel.center(center), *limit) {
+                Some(sq_dist) if center == 0 => *limit = sq_dist,
+                Some(sq_dist) => gains[center] += *limit - sq_dist,
+                None => {}
             }
         }
     }
+    gains
 }
 
 fn seed_by_trials(
