@@ -5,14 +5,14 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
 import judge
 import pools
-from peers.comparisons import peers
+from peers.comparisons import COMPARISONS, peers
 from record import Record, cores
 from runner import HERE, Failed, Implementation, interleave, run
 
@@ -298,5 +298,7 @@ BENCHES = {
     "peers": peers,
 }
 
+# One comparison with peers by itself, such as `peers/typi-clust`.
+BENCHES |= {f"peers/{one.__name__.replace('_', '-')}": partial(peers, comparisons=[one]) for one in COMPARISONS}
 # Run by name only: they install other people's packages.
-ON_REQUEST = ["peers"]
+ON_REQUEST = [name for name in BENCHES if name.startswith("peers")]

@@ -241,7 +241,7 @@ def zcore(peers, data):
 COMPARISONS = [k_center, typi_clust, prob_cover, facility_location, neighbors, k_means, k_means_from_one_start, zcore]
 
 
-def peers(setting):
+def peers(setting, comparisons=tuple(COMPARISONS)):
     environment = Environment(setting.scratch.parent / "peers-venv")
     if setting.tiny and not environment.is_made():
         print("peers: SKIPPED: `--tiny` installs nothing; `cargo xtask bench peers` does")
@@ -249,7 +249,7 @@ def peers(setting):
     environment.make()
     shared = Peers(setting, environment)
     for data in shared.sets:
-        for comparison in COMPARISONS:
+        for comparison in comparisons:
             comparison(shared, data)
     if setting.record.path:
         print(f"table in {table.write(setting.record.path)}")
