@@ -197,7 +197,9 @@ fn in_group<const STEP: usize>(group: &mut [f32; 16]) {
 /// on.
 #[inline(always)]
 pub(crate) fn encode<C: Code>(values: &mut [f32], signs: &[f32], limit: f32, codes: &mut [C]) -> Encoded {
-    turn(values, signs);
+    if !signs.is_empty() {
+        turn(values, signs);
+    }
     let mut most = [0.0_f32; 16];
     let (groups, rest) = values.as_chunks::<16>();
     for group in groups {

@@ -44,20 +44,20 @@ fn ranked(of: &[f64], rank: usize) -> f64 {
     sorted[rank].next_up()
 }
 
-/// Checks both verbs on one set of rows and panel; `left` is compared as `f32`, in which it is exact.
+/// Checks all verbs on one set of rows and panel, turned and not; `left` is compared as `f32`, in which it is exact.
 fn check(by: (Kernels, CodeWidth), left: &[f32], rows: Rows<'_>, right: &[f32], center: &[f32], what: &str) {
-    let dim = rows.dim();
-    let truth = exact(left, right, dim);
-    let frame = CodesFrame::new(center);
-    let (codes, mut panel) = (encoded(by, rows, &frame), CodesPanel::default());
-    panel.pack(&encoded(by, Rows::from_f32(&[7.0; 200 * 40], 200), &CodesFrame::new(&[0.0; 200])));
-    panel.pack(&encoded(by, Rows::from_f32(right, dim), &frame));
-    let kernels = by.0;
-    check_both(kernels, &codes, &panel, &truth, what);
-    check_nearest(kernels, &codes, &panel, &truth, what);
-    check_counts(kernels, &codes, &panel, &truth, what);
-    panel.pack(&codes);
-    check_shortfalls(kernels, &codes, &panel, &exact(left, left, dim), what);
+    let (kernels, dim) = (by.0, rows.dim());
+    let (truth, among) = (exact(left, right, dim), exact(left, left, dim));
+    for frame in [CodesFrame::new(center), CodesFrame::straight(center)] {
+        let (codes, mut panel) = (encoded(by, rows, &frame), CodesPanel::default());
+        panel.pack(&encoded(by, Rows::from_f32(&[7.0; 200 * 40], 200), &CodesFrame::new(&[0.0; 200])));
+        panel.pack(&encoded(by, Rows::from_f32(right, dim), &frame));
+        check_both(kernels, &codes, &panel, &truth, what);
+        check_nearest(kernels, &codes, &panel, &truth, what);
+        check_counts(kernels, &codes, &panel, &truth, what);
+        panel.pack(&codes);
+        check_shortfalls(kernels, &codes, &panel, &among, what);
+    }
 }
 
 /// Every pair below a limit of its row or its center is visited, once and in order, with bounds that hold.

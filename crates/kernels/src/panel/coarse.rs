@@ -40,6 +40,7 @@ const IDLE: usize = 16;
 #[derive(Clone, Debug)]
 pub struct CodesFrame {
     center: Vec<f32>,
+    /// None where rows are not turned.
     signs: Vec<f32>,
 }
 
@@ -51,6 +52,15 @@ impl CodesFrame {
     pub fn new(center: &[f32]) -> CodesFrame {
         assert!((1..=MAX_CODED).contains(&center.len()), "dimension from 1 to {MAX_CODED}, got {}", center.len());
         CodesFrame { center: center.to_vec(), signs: signs(center.len()) }
+    }
+
+    /// The same without turning, which takes more than half of the time that encoding does: rows with a few large values
+    /// have larger errors then.
+    ///
+    /// # Panics
+    /// As [`CodesFrame::new`].
+    pub fn straight(center: &[f32]) -> CodesFrame {
+        CodesFrame { signs: Vec::new(), ..CodesFrame::new(center) }
     }
 
     /// Values per row.

@@ -449,7 +449,7 @@ impl Crowd {
         let Buffers { scratch, codes, codes_panel, codes_scratch, .. } = buffers;
         match words(self.kernels.fast_codes(), n, dim) {
             Some(width) => {
-                self.kernels.encode(Rows::from_f32(values, dim), &CodesFrame::new(&middle), width, codes);
+                self.kernels.encode(Rows::from_f32(values, dim), &CodesFrame::straight(&middle), width, codes);
                 codes_panel.pack(codes);
                 self.kernels.coarse_shortfalls(codes, codes_panel, limit, codes_scratch, &mut shortfalls);
             }
