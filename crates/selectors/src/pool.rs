@@ -255,6 +255,11 @@ impl<'a> CheckedPool<'a> {
         self.kept.as_ref().is_some_and(Kept::is_whole) || lie()
     }
 
+    /// One row, where rows lie in memory but not one after the other.
+    pub(crate) fn lent_row(&self, row: usize) -> Option<&[f32]> {
+        self.kept.as_ref().filter(|kept| !kept.is_whole()).map(|kept| kept.row(row, self.dim()))
+    }
+
     /// One pass of `see(rows, state)`, which keeps the rows where they are to be kept.
     fn pass_keeping<T: Send>(
         &self,

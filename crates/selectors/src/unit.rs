@@ -98,6 +98,12 @@ impl Kept {
         self.rows.is_none()
     }
 
+    /// One row.
+    pub(crate) fn row(&self, row: usize, dim: usize) -> &[f32] {
+        let row = self.rows.as_ref().map_or(row, |of| of[row]);
+        &self.values[row * dim..(row + 1) * dim]
+    }
+
     /// Some rows in order.
     pub(crate) fn rows<'a>(&'a self, range: Range<usize>, dim: usize, out: &'a mut Block) -> Rows<'a> {
         match &self.rows {
@@ -121,8 +127,7 @@ impl Kept {
     /// Copies some rows into `out` `(rows, d)`.
     pub(crate) fn copy(&self, rows: impl Iterator<Item = usize>, dim: usize, out: &mut [f32]) {
         for (out, row) in out.chunks_exact_mut(dim).zip(rows) {
-            let row = self.rows.as_ref().map_or(row, |of| of[row]);
-            out.copy_from_slice(&self.values[row * dim..(row + 1) * dim]);
+            out.copy_from_slice(self.row(row, dim));
         }
     }
 }

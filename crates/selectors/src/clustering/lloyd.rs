@@ -223,20 +223,31 @@ struct Worker {
 }
 
 /// Rows of a block as read.
-struct Read<'a> {
-    values: &'a [f32],
-    dim: usize,
-    /// The first row of the block.
-    first: usize,
-    /// Whether a row lies where it does in the block, or in the list of those gathered.
-    in_block: bool,
+enum Read<'a> {
+    /// All of them, from this one on.
+    Block { first: usize, values: &'a [f32] },
+    /// Those of the list.
+    List(&'a [f32]),
+    /// Where the pool has them.
+    Lent(&'a CheckedPool<'a>),
 }
 
 impl<'a> Read<'a> {
-    /// A row, which is number `i` of the list.
-    fn row(&self, i: usize, row: usize) -> &'a [f32] {
-        let at = if self.in_block { row - self.first } else { i };
-        &self.values[at * self.dim..(at + 1) * self.dim]
+    /// A row of `dim` values, which is number `i` of the list.
+    fn row(&self, i: usize, row: usize, dim: usize) -> &'a [f32] {
+        match *self {
+            Read::Block { first, values } => &values[(row - first) * dim..(row - first + 1) * dim],
+            Read::List(values) => &values[i * dim..(i + 1) * dim],
+            Read::Lent(pool) => pool.lent_row(row).expect("rows are lent or not, all of them"),
+        }
+    }
+
+    /// So many rows, if these are all there are and lie one after the other.
+    fn all(&self, len: usize) -> Option<&'a [f32]> {
+        match *self {
+            Read::Block { values, .. } | Read::List(values) => Some(values).filter(|values| values.len() == len),
+            Read::Lent(_) => None,
+        }
     }
 }
 
@@ -429,35 +440,30 @@ impl Worker {
         changes.looked_at += self.rows.len() as u64;
         let (mut stored, mut wide) = (std::mem::take(&mut self.stored), std::mem::take(&mut self.wide));
         // Reading in order is faster than picking out rows, unless these are few.
-        let lying = match pool.is_held() || 2 * self.rows.len() > range.len() {
-            true => Some(pool.rows(range, &mut stored)?),
-            false => None,
+        let read = if pool.lent_row(first).is_some() {
+            Read::Lent(pool)
+        } else if pool.is_held() || 2 * self.rows.len() > range.len() {
+            Read::Block { first, values: widened(kernels, pool.rows(range, &mut stored)?, &mut wide) }
+        } else {
+            pool.gather_f32(ctx, &self.rows, &mut stored, &mut wide)?;
+            Read::List(&wide)
         };
-        let in_block = lying.is_some();
-        let values = match lying {
-            Some(block) => widened(kernels, block, &mut wide),
-            None => {
-                pool.gather_f32(ctx, &self.rows, &mut stored, &mut wide)?;
-                &wide
-            }
-        };
-        let read = Read { values, dim, first, in_block };
         self.to.clear();
         self.compared.clear();
         for (i, &row) in self.rows.iter().enumerate() {
             if let Some(&next) = self.rows.get(i + 1) {
-                kernels.prefetch(read.row(i + 1, next));
+                kernels.prefetch(read.row(i + 1, next, dim));
             }
             let from = if i == 0 { 0 } else { self.ends[i - 1] };
             let known = &mut known[row - first];
             let found = match centers.floors {
                 _ if known.cluster == NONE => None,
-                None => (!known.stays_open(centers.panel, read.row(i, row), ctx)).then_some(known.cluster),
+                None => (!known.stays_open(centers.panel, read.row(i, row, dim), ctx)).then_some(known.cluster),
                 Some(of_all) => {
                     let floors = &mut floors[(row - first) * of_all.stride..(row - first + 1) * of_all.stride];
                     self.few.clear();
                     self.few.extend_from_slice(&self.others[from..self.ends[i]]);
-                    let x = (read.row(i, row), pool.sq_norms()[row]);
+                    let x = (read.row(i, row, dim), pool.sq_norms()[row]);
                     let found =
                         compare_few(of_all, centers.panel, known, &mut self.few, floors, x, &mut self.sq_dists, ctx);
                     changes.compared += 1 + if found.is_some() { self.few.len() as u64 } else { 0 };
@@ -470,14 +476,14 @@ impl Worker {
             }
         }
         changes.compared += (self.compared.len() * centers.panel.len()) as u64;
-        self.compare_all(pool, centers, &read, known, floors, ctx);
+        self.compare_all(pool, centers, (first, &read), known, floors, ctx);
         for (i, (&row, &to)) in self.rows.iter().zip(&self.to).enumerate() {
             let known = &mut known[row - first];
             if let Some(of_all) = centers.floors {
                 floors[(row - first) * of_all.stride + to as usize] = u16::MAX;
             }
             if known.cluster != to {
-                let (x, norm) = (read.row(i, row), pool.sq_norms()[row].sqrt());
+                let (x, norm) = (read.row(i, row, dim), pool.sq_norms()[row].sqrt());
                 if known.cluster != NONE {
                     changes.remove(known.cluster, x, norm);
                 }
@@ -494,20 +500,18 @@ impl Worker {
         &mut self,
         pool: &CheckedPool<'_>,
         centers: &Centers<'_>,
-        read: &Read<'_>,
+        (first, read): (usize, &Read<'_>),
         known: &mut [Known],
         floors: &mut [u16],
         ctx: &Context,
     ) {
-        let (first, dim, kernels) = (read.first, read.dim, ctx.kernels());
+        let (dim, kernels) = (pool.dim(), ctx.kernels());
         let Worker { scratch, rows, to, compared, dense, sq_norms, nearest, clusters, floors: fresh, .. } = self;
-        let all = if compared.len() * dim == read.values.len() {
-            read.values
-        } else {
+        let all = read.all(compared.len() * dim).unwrap_or_else(|| {
             dense.clear();
-            compared.iter().for_each(|&i| dense.extend_from_slice(read.row(i, rows[i])));
+            compared.iter().for_each(|&i| dense.extend_from_slice(read.row(i, rows[i], dim)));
             dense
-        };
+        });
         sq_norms.clear();
         sq_norms.extend(compared.iter().map(|&i| pool.sq_norms()[rows[i]]));
         nearest.resize(compared.len(), Nearest::NONE);

@@ -82,8 +82,8 @@ impl Potentials {
         rows.sort_unstable();
         let gather = |chunk: &[usize]| {
             let mut values = Vec::with_capacity(chunk.len() * pool.dim());
+            let (mut scratch, mut wide) = (Block::default(), Vec::new());
             for part in chunk.chunks(ctx.block_rows(pool.dim())) {
-                let (mut scratch, mut wide) = (Block::default(), Vec::new());
                 pool.gather_f32(ctx, part, &mut scratch, &mut wide)?;
                 values.extend_from_slice(&wide);
             }
